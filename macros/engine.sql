@@ -1,0 +1,29 @@
+{# What differs between engines, and nothing else. Each macro has one implementation
+   per engine behind adapter.dispatch; models hold only SQL that the engines share. #}
+
+{# Days since Sunday: Sunday is 0, Saturday 6. #}
+{% macro day_of_week(date_expression) -%}
+    {{ return(adapter.dispatch('day_of_week', 'ponpare')(date_expression)) }}
+{%- endmacro %}
+
+{% macro default__day_of_week(date_expression) -%}
+    extract(dow from {{ date_expression }})
+{%- endmacro %}
+
+{# A number in 1 .. 2147483646 that depends on the text alone. #}
+{% macro text_seed(text_expression) -%}
+    {{ return(adapter.dispatch('text_seed', 'ponpare')(text_expression)) }}
+{%- endmacro %}
+
+{% macro default__text_seed(text_expression) -%}
+    cast(md5_number_lower({{ text_expression }}) % 2147483646 + 1 as bigint)
+{%- endmacro %}
+
+{# Seconds since 1970-01-01 00:00:00, as an integer. #}
+{% macro epoch_seconds(timestamp_expression) -%}
+    {{ return(adapter.dispatch('epoch_seconds', 'ponpare')(timestamp_expression)) }}
+{%- endmacro %}
+
+{% macro default__epoch_seconds(timestamp_expression) -%}
+    cast(floor(epoch({{ timestamp_expression }})) as bigint)
+{%- endmacro %}

@@ -1,0 +1,1 @@
+"""Train, evaluate and publish purchase models on the warehouse's marts."""

@@ -1,0 +1,210 @@
+"""Find, unpack and check the competition's files before dbt reads them.
+
+Files are read in place, as Kaggle gives them: CSV, or CSV in a zip of its own, which
+is unpacked once into a cache outside the data directory. Which files and columns
+there are is written in ``models/staging/sources.yml`` and nowhere else.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from ml import settings
+
+SOURCES_YAML = settings.PROJECT_DIR / "models" / "staging" / "sources.yml"
+
+
+class RawFileError(Exception):
+    """A raw file that cannot be used; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that the warehouse reads, as declared in the sources' YAML."""
+
+    name: str
+    columns: tuple[str, ...]
+    is_required: bool
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A source file as found on disk.
+
+    Attributes
+    ----------
+    path
+        CSV to read: the file itself or its unpacked copy; None if it is absent.
+    header
+        Column names in the file's own order.
+    fingerprint
+        SHA-256 of the CSV's bytes.
+    """
+
+    source: SourceFile
+    path: Path | None
+    header: tuple[str, ...] = ()
+    n_bytes: int = 0
+    fingerprint: str = ""
+
+
+def declared_sources(sources_yaml: Path = SOURCES_YAML) -> list[SourceFile]:
+    """Return the files that the sources' YAML declares."""
+    document = yaml.safe_load(sources_yaml.read_text(encoding="utf-8"))
+    (source,) = (s for s in document["sources"] if s["name"] == "ponpare")
+    return [
+        SourceFile(
+            name=table["name"],
+            columns=tuple(column["name"] for column in table["columns"]),
+            is_required=table["config"]["meta"]["required"],
+        )
+        for table in source["tables"]
+        if "required" in table["config"]["meta"]
+    ]
+
+
+def find_raw_files(data_dir: Path, cache_dir: Path) -> list[RawFile]:
+    """Locate, unpack, check and fingerprint every declared file.
+
+    Raises
+    ------
+    RawFileError
+        The directory or a required file is missing, or a header lacks a column.
+    """
+    if not data_dir.is_dir():
+        raise RawFileError(
+            f"{data_dir} is not a directory: set PONPARE_DATA_DIR to the directory "
+            "with the competition's files, or run `make demo` to write sample data."
+        )
+    own_cache = (
+        cache_dir / hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
+    )
+    sources = declared_sources()
+    missing = [
+        source.name
+        for source in sources
+        if source.is_required and _candidate(data_dir, source.name) is None
+    ]
+    if missing:
+        raise RawFileError(
+            f"{data_dir} lacks {', '.join(f'{name}.csv' for name in missing)} "
+            "(zipped or not): put every required file there; optional are only "
+            + ", ".join(f"{s.name}.csv" for s in sources if not s.is_required)
+            + "."
+        )
+    return [_inspect(data_dir, own_cache, source) for source in sources]
+
+
+def data_fingerprint(files: list[RawFile]) -> str:
+    """Return one SHA-256 for the whole directory: equal data, equal fingerprint."""
+    lines = [f"{file.source.name}={file.fingerprint}" for file in files]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def _candidate(data_dir: Path, name: str) -> Path | None:
+    for suffix in (".csv", ".csv.zip"):
+        path = data_dir / f"{name}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def _inspect(data_dir: Path, own_cache: Path, source: SourceFile) -> RawFile:
+    found = _candidate(data_dir, source.name)
+    if found is None:
+        return RawFile(source, None)
+    path = _unpack(found, own_cache) if found.suffix == ".zip" else found
+    header = _read_header(path, found)
+    known = {column.lower() for column in header}
+    lacking = [column for column in source.columns if column.lower() not in known]
+    if lacking:
+        raise RawFileError(
+            f"{found}, line 1: column {', '.join(lacking)} is missing; the header is "
+            f"{','.join(header)!r}. Use the file as the competition gives it."
+        )
+    return RawFile(
+        source, path, header, path.stat().st_size, _fingerprint(path, own_cache)
+    )
+
+
+def _unpack(archive: Path, own_cache: Path) -> Path:
+    """Unpack the archive's one CSV, unless the cache holds it already."""
+    stat = archive.stat()
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            members = [
+                info
+                for info in bundle.infolist()
+                if info.filename.lower().endswith(".csv")
+                and not info.filename.startswith("__MACOSX")
+            ]
+            if len(members) != 1:
+                raise RawFileError(
+                    f"{archive} holds {len(members)} CSV files, expected one: zip "
+                    "each file by itself, or unpack it beside the archive."
+                )
+            target = own_cache / f"{archive.name}.{stat.st_size}.{stat.st_mtime_ns}.csv"
+            if not target.is_file():
+                own_cache.mkdir(parents=True, exist_ok=True)
+                for stale in own_cache.glob(f"{archive.name}.*"):
+                    stale.unlink()
+                with bundle.open(members[0]) as packed:
+                    _write_atomically(target, packed)
+            return target
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise RawFileError(f"{archive} cannot be unpacked ({error}).") from error
+
+
+def _write_atomically(target: Path, stream) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".unpacking-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            shutil.copyfileobj(stream, file, length=1 << 20)
+        os.replace(name, target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _read_header(path: Path, shown_as: Path) -> tuple[str, ...]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file), None)
+    except UnicodeDecodeError as error:
+        raise RawFileError(
+            f"{shown_as} is not UTF-8 (byte {error.start}): convert it to UTF-8."
+        ) from error
+    except OSError as error:
+        raise RawFileError(f"{shown_as} cannot be read ({error.strerror}).") from error
+    if not header:
+        raise RawFileError(f"{shown_as} is empty: it needs at least the header line.")
+    return tuple(column.strip() for column in header)
+
+
+def _fingerprint(path: Path, own_cache: Path) -> str:
+    """SHA-256 of a file, remembered for as long as its size and time stay."""
+    stat = path.stat()
+    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    register = own_cache / "fingerprints.json"
+    try:
+        known = json.loads(register.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    if key not in known:
+        with path.open("rb") as file:
+            known[key] = hashlib.file_digest(file, "sha256").hexdigest()
+        own_cache.mkdir(parents=True, exist_ok=True)
+        temporary = register.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(known), encoding="utf-8")
+        os.replace(temporary, register)
+    return known[key]

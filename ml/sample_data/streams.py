@@ -1,0 +1,48 @@
+"""Random streams that depend on the seed and a name, and hashes drawn from them."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pyarrow as pa
+
+HASH_LENGTH = 32
+
+
+def stream(seed: int, name: str, *numbers: int) -> np.random.Generator:
+    """Return the generator for one named part of the world.
+
+    Parts do not share a stream, so that a change in one leaves the others alone.
+    """
+    return np.random.default_rng([seed, zlib.crc32(name.encode()), *numbers])
+
+
+def random_hashes(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Return ``n`` hashes of 32 lower-case hex characters, as bytes (``S32``)."""
+    return np.frombuffer(rng.bytes(16 * n).hex().encode(), dtype=f"S{HASH_LENGTH}")
+
+
+def hash_array(hashes: np.ndarray) -> pa.StringArray:
+    """Wrap hashes (``S32``) as an Arrow string array without copying each value."""
+    n = len(hashes)
+    offsets = np.arange(n + 1, dtype=np.int32) * HASH_LENGTH
+    data = pa.py_buffer(np.ascontiguousarray(hashes).tobytes())
+    return pa.StringArray.from_buffers(n, pa.py_buffer(offsets), data)
+
+
+def quota(shares: np.ndarray, n: int) -> np.ndarray:
+    """Split ``n`` into whole counts proportional to ``shares`` (largest remainder)."""
+    shares = np.asarray(shares, dtype=float)
+    exact = n * shares / shares.sum()
+    counts = np.floor(exact).astype(np.int64)
+    order = np.lexsort((np.arange(len(shares)), counts - exact))
+    counts[order[: n - counts.sum()]] += 1
+    return counts
+
+
+def draw_quota(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:
+    """Return ``n`` category numbers in random order, with counts as by `quota`."""
+    values = np.repeat(np.arange(len(shares)), quota(shares, n))
+    rng.shuffle(values)
+    return values

@@ -1,0 +1,36 @@
+"""Where the project finds its data: the environment variables, read in one place.
+
+``profiles.yml`` follows the same rules for dbt; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+SYNTHETIC_MARKER = "SYNTHETIC.txt"
+
+
+def data_dir() -> Path:
+    """Directory with the raw files (``PONPARE_DATA_DIR``, default ``data/sample``)."""
+    return Path(os.environ.get("PONPARE_DATA_DIR") or "data/sample")
+
+
+def warehouse_path() -> Path:
+    """DuckDB file (``PONPARE_DB``, default ``warehouse/<data directory>.duckdb``)."""
+    chosen = os.environ.get("PONPARE_DB")
+    if chosen:
+        return Path(chosen)
+    name = str(data_dir()).rstrip("/").split("/")[-1]
+    return Path("warehouse") / f"{name}.duckdb"
+
+
+def cache_dir() -> Path:
+    """Directory for unpacked zips and file fingerprints (``PONPARE_CACHE``)."""
+    return Path(os.environ.get("PONPARE_CACHE") or PROJECT_DIR / ".cache")
+
+
+def memory_limit() -> str:
+    """DuckDB's memory limit (``PONPARE_MEMORY``, default ``4GB``)."""
+    return os.environ.get("PONPARE_MEMORY") or "4GB"

@@ -1,0 +1,33 @@
+-- grain: one row per ordered pair of prefectures
+with places as (
+    select
+        seed.prefecture,
+        radians(coalesce(located.latitude, seed.latitude)) as latitude,
+        radians(coalesce(located.longitude, seed.longitude)) as longitude
+    from {{ ref('prefectures') }} as seed
+    left join {{ ref('stg_prefecture_locations') }} as located
+        on seed.prefecture_ja = located.prefecture_ja
+),
+
+pairs as (
+    select
+        here.prefecture as user_prefecture,
+        there.prefecture as coupon_prefecture,
+        power(sin((there.latitude - here.latitude) / 2), 2)
+        + cos(here.latitude) * cos(there.latitude)
+        * power(sin((there.longitude - here.longitude) / 2), 2)
+            as haversine
+    from places as here
+    cross join places as there
+),
+
+distances as (
+    select
+        user_prefecture,
+        coupon_prefecture,
+        -- mean radius of the earth in km
+        2 * 6371.0088 * asin(sqrt(haversine)) as distance_km
+    from pairs
+)
+
+select * from distances

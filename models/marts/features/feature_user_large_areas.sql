@@ -1,0 +1,2 @@
+-- grain: one row per cutoff, user and large_area of an earlier purchase
+{{ user_attribute_history('large_area') }}

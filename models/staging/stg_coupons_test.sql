@@ -1,0 +1,2 @@
+-- grain: one row per coupon of coupon_list_test
+{{ stage_coupon_list(source('ponpare', 'coupon_list_test')) }}

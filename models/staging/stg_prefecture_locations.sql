@@ -1,0 +1,8 @@
+-- grain: one row per prefecture of prefecture_locations
+select
+    {{ clean_text('PREF_NAME') }} as prefecture_ja,
+    {{ clean_text('PREFECTUAL_OFFICE') }} as office_ja,
+
+    cast(LATITUDE as double) as latitude,
+    cast(LONGITUDE as double) as longitude
+from {{ source('ponpare', 'prefecture_locations') }}
