@@ -3,7 +3,7 @@
 {% macro integer_keys(column, key, models) -%}
 with hashes as (
     {% for model in models -%}
-    select {{ column }} from {{ model }}
+    select distinct {{ column }} from {{ model }}
     {%- if not loop.last %}
     union
     {% endif %}

@@ -64,7 +64,7 @@ select
     coalesce(user_small_areas.purchase_share, 0) as small_area_purchase_share,
     coalesce(user_shops.n_purchases, 0) as n_shop_purchases,
     user_shops.days_since_last_purchase as days_since_shop_purchase,
-    coupons.discount_price_yen / users.user_mean_price_yen
+    coupons.discount_price_yen / nullif(users.user_mean_price_yen, 0)
         as price_to_user_mean_ratio,
     coalesce(
         (

@@ -1,0 +1,38 @@
+"""What the command-line verbs share."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import sys
+from collections.abc import Callable
+
+from ml import settings
+from ml.raw_files import RawFileError
+from ml.registry import ModelFileError
+from ml.warehouse import WarehouseError
+
+#: Errors that the user can mend: shown as one sentence, without a traceback.
+EXPECTED = (WarehouseError, RawFileError, ModelFileError)
+
+
+def date(text: str) -> dt.date:
+    """Parse an ISO date for argparse."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a date like 2012-06-10"
+        ) from error
+
+
+def run(verb: Callable[[], object]) -> int:
+    """Run a verb from the project's directory; return the exit code."""
+    os.chdir(settings.PROJECT_DIR)
+    try:
+        verb()
+    except EXPECTED as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0

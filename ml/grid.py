@@ -1,0 +1,68 @@
+"""Score the full grid of one cutoff with several models in one pass over the mart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ml.models import PurchaseModel
+from ml.pairs import Candidates, FeatureContract, stream_candidates
+from ml.warehouse import Warehouse
+
+
+@dataclass
+class ScoredGrid:
+    """Probabilities of every candidate pair of one cutoff, per model.
+
+    Attributes
+    ----------
+    scores : dict of ndarray of float32, shape (n_users, n_coupons)
+    predict_seconds : dict of float
+        Time spent in each model's ``predict``, without reading the mart.
+    """
+
+    candidates: Candidates
+    scores: dict[str, np.ndarray]
+    predict_seconds: dict[str, float] = field(default_factory=dict)
+
+
+def score_grid(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    candidates: Candidates,
+    models: Sequence[PurchaseModel],
+    users: np.ndarray | None = None,
+) -> ScoredGrid:
+    """Score all pairs of a cutoff, or those of some of its users.
+
+    Raises
+    ------
+    RuntimeError
+        The mart does not hold every pair of the grid exactly once.
+    """
+    if users is not None:
+        candidates = Candidates(candidates.cutoff, users, candidates.coupon_ids)
+    grid = ScoredGrid(
+        candidates,
+        {model.name: np.full(candidates.shape, np.nan, np.float32) for model in models},
+        {model.name: 0.0 for model in models},
+    )
+    n_pairs = 0
+    for rows, columns, features in stream_candidates(
+        warehouse, contract, candidates, users
+    ):
+        n_pairs += len(features)
+        for model in models:
+            started = time.perf_counter()
+            grid.scores[model.name][rows, columns] = model.predict(features)
+            grid.predict_seconds[model.name] += time.perf_counter() - started
+    expected = candidates.shape[0] * candidates.shape[1]
+    if n_pairs != expected or any(np.isnan(s).any() for s in grid.scores.values()):
+        raise RuntimeError(
+            f"ml.scoring_pairs holds {n_pairs:,} pairs of {candidates.cutoff}, expected "
+            f"{expected:,}: a feature mart has lost or doubled keys."
+        )
+    return grid

@@ -1,0 +1,234 @@
+"""Ranking and probability metrics on the full grid of users by coupons.
+
+Every metric is built from sums per user, so that one bootstrap over users serves all
+of them, and so that differences between models are paired.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+TOP_K = 10
+
+
+def top_k(scores: np.ndarray, k: int = TOP_K) -> np.ndarray:
+    """Return the columns of the k best scores of each row, best first.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n_users, n_coupons)
+        Ties go to the lower column: columns are in the order of ``coupon_hash``.
+
+    Returns
+    -------
+    ndarray of intp, shape (n_users, min(k, n_coupons))
+    """
+    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+
+
+def average_precision(
+    ranking: np.ndarray, labels: np.ndarray, k: int = TOP_K
+) -> np.ndarray:
+    """Average precision at k of each user, as the competition defines it.
+
+    AP@k is the sum over the hits among the first k of (hits up to there / position),
+    divided by min(number bought, k); it is 0 for a user who bought nothing. Source:
+    the competition's evaluation page, Mean Average Precision @ 10.
+
+    Parameters
+    ----------
+    ranking : ndarray of int, shape (n_users, >= k or all coupons)
+        Columns of ``labels``, best first.
+    labels : ndarray of bool, shape (n_users, n_coupons)
+
+    Returns
+    -------
+    ndarray of float64, shape (n_users,)
+    """
+    hits = np.take_along_axis(labels, ranking[:, :k], axis=1)
+    positions = np.arange(1, hits.shape[1] + 1)
+    precision = np.cumsum(hits, axis=1) / positions
+    bought = np.minimum(labels.sum(axis=1), k)
+    return np.divide(
+        (precision * hits).sum(axis=1),
+        bought,
+        out=np.zeros(len(labels)),
+        where=bought > 0,
+    )
+
+
+def recall(ranking: np.ndarray, labels: np.ndarray, k: int = TOP_K) -> np.ndarray:
+    """Share of each user's purchases among the first k, shape (n_users,).
+
+    NaN for a user who bought nothing.
+    """
+    hits = np.take_along_axis(labels, ranking[:, :k], axis=1).sum(axis=1)
+    bought = labels.sum(axis=1)
+    return np.divide(hits, bought, out=np.full(len(labels), np.nan), where=bought > 0)
+
+
+def bootstrap_counts(n_users: int, n_samples: int, random_state: int) -> np.ndarray:
+    """How often each user is drawn in each bootstrap sample.
+
+    Returns
+    -------
+    ndarray of float32, shape (n_samples, n_users)
+        Each row sums to ``n_users``.
+    """
+    generator = np.random.default_rng(random_state)
+    counts = np.empty((n_samples, n_users), dtype=np.float32)
+    for sample in counts:
+        drawn = generator.integers(n_users, size=n_users)
+        sample[:] = np.bincount(drawn, minlength=n_users)
+    return counts
+
+
+def ratio_interval(
+    numerator: np.ndarray,
+    denominator: np.ndarray,
+    counts: np.ndarray,
+    level: float = 0.95,
+) -> tuple[float, float, float]:
+    """Ratio of two sums over users with its bootstrap percentile interval.
+
+    Parameters
+    ----------
+    numerator, denominator : ndarray, shape (n_users,)
+    counts : ndarray, shape (n_samples, n_users)
+        From :func:`bootstrap_counts`.
+
+    Returns
+    -------
+    tuple of float
+        Value, lower and upper bound; NaN where the denominator is 0.
+    """
+    total = denominator.sum()
+    if total == 0:
+        return float("nan"), float("nan"), float("nan")
+    below = counts @ denominator
+    samples = np.divide(
+        counts @ numerator, below, out=np.full(len(counts), np.nan), where=below > 0
+    )
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(samples, [tail, 1 - tail])
+    return float(numerator.sum() / total), float(low), float(high)
+
+
+class ScoreHistogram:
+    """Positives and negatives of each user by bins of the score.
+
+    AUC and PR-AUC over millions of pairs are taken from the bins: exact up to ties
+    within a bin. Edges are quantiles of the positives' and of all scores, so that the
+    resolution is finest where positives are.
+
+    Parameters
+    ----------
+    scores : ndarray of float32, shape (n_users, n_coupons)
+    labels : ndarray of bool, same shape
+    n_bins
+        Number of quantiles taken from each of the two groups.
+    """
+
+    def __init__(self, scores: np.ndarray, labels: np.ndarray, n_bins: int = 256):
+        levels = np.linspace(0, 1, n_bins + 1)
+        flat = scores.ravel()
+        stride = max(1, flat.size // 1_000_000)
+        edges = np.quantile(flat[::stride], levels)
+        if labels.any():
+            edges = np.concatenate([edges, np.quantile(scores[labels], levels)])
+        self.edges = np.unique(edges)[1:-1]
+        bins = np.searchsorted(self.edges, flat, side="right")
+        size = len(self.edges) + 1
+        rows = np.repeat(np.arange(len(scores)), scores.shape[1])
+        shape = (len(scores), size)
+        cells = rows * size + bins
+        total = np.bincount(cells, minlength=shape[0] * size).reshape(shape)
+        bought = np.bincount(cells[labels.ravel()], minlength=shape[0] * size)
+        self.positives = bought.reshape(shape).astype(np.float32)
+        self.negatives = total.astype(np.float32) - self.positives
+
+    def intervals(
+        self, counts: np.ndarray, level: float = 0.95
+    ) -> dict[str, tuple[float, float, float]]:
+        """Return AUC and PR-AUC, each with its bootstrap percentile interval."""
+        positives = np.vstack(
+            [self.positives.sum(axis=0), counts @ self.positives]
+        ).astype(np.float64)
+        negatives = np.vstack(
+            [self.negatives.sum(axis=0), counts @ self.negatives]
+        ).astype(np.float64)
+        tail = (1 - level) / 2
+        intervals = {}
+        for name, values in (
+            ("auc", _auc(positives, negatives)),
+            ("pr_auc", _pr_auc(positives, negatives)),
+        ):
+            low, high = np.nanquantile(values[1:], [tail, 1 - tail])
+            intervals[name] = (float(values[0]), float(low), float(high))
+        return intervals
+
+
+def _auc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """AUC from bins in ascending order of the score; ties within a bin count half."""
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    area = (positives * below).sum(axis=1)
+    total = positives.sum(axis=1) * negatives.sum(axis=1)
+    return np.divide(area, total, out=np.full(len(area), np.nan), where=total > 0)
+
+
+def _pr_auc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:
+    """Average precision from bins: sum of precision times gain in recall."""
+    found = np.cumsum(positives[:, ::-1], axis=1)
+    seen = found + np.cumsum(negatives[:, ::-1], axis=1)
+    precision = np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
+    area = (precision * positives[:, ::-1]).sum(axis=1)
+    total = positives.sum(axis=1)
+    return np.divide(area, total, out=np.full(len(area), np.nan), where=total > 0)
+
+
+def log_loss_sums(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sum of the logarithmic loss of each user's pairs, in nats, shape (n_users,)."""
+    probability = np.clip(scores, 1e-7, 1 - 1e-7)
+    loss = np.where(labels, -np.log(probability), -np.log1p(-probability))
+    return loss.sum(axis=1, dtype=np.float64)
+
+
+def brier_sums(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sum of squared errors of each user's probabilities, shape (n_users,)."""
+    return np.square(scores - labels).sum(axis=1, dtype=np.float64)
+
+
+def best_f1_threshold(
+    probability: np.ndarray, label: np.ndarray, weight: np.ndarray
+) -> float:
+    """Return the threshold that maximises the weighted F1 of ``probability >= t``."""
+    order = np.argsort(-probability, kind="stable")
+    found = np.cumsum(weight[order] * label[order])
+    named = np.cumsum(weight[order])
+    f1 = 2 * found / (named + (weight * label).sum())
+    # a threshold cannot part equal probabilities
+    sorted_probability = probability[order]
+    is_last = np.append(sorted_probability[1:] != sorted_probability[:-1], True)
+    return float(sorted_probability[np.argmax(np.where(is_last, f1, -1.0))])
+
+
+def calibration_bins(
+    scores: np.ndarray, labels: np.ndarray, n_bins: int = 10
+) -> list[tuple[float, float, int]]:
+    """Mean probability, share bought and number of pairs in bins of equal positives.
+
+    Bins hold about the same sum of probabilities, because bins of equal size would
+    put nearly every purchase into the last one.
+    """
+    order = np.argsort(scores, axis=None, kind="stable")
+    ordered = scores.ravel()[order].astype(np.float64)
+    bought = labels.ravel()[order]
+    mass = np.cumsum(ordered)
+    cuts = np.searchsorted(mass, mass[-1] * np.arange(1, n_bins) / n_bins)
+    bins = []
+    for part, hit in zip(
+        np.split(ordered, cuts), np.split(bought, cuts), strict=True
+    ):
+        if len(part):
+            bins.append((float(part.mean()), float(hit.mean()), len(part)))
+    return bins

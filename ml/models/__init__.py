@@ -1,0 +1,12 @@
+"""Purchase models behind one interface: see :mod:`ml.models.base`."""
+
+from __future__ import annotations
+
+from ml.models.base import PurchaseModel
+from ml.models.cosine import Cosine
+from ml.models.logistic import Logistic
+from ml.models.popularity import Popularity
+
+MODELS: dict[str, type[PurchaseModel]] = {
+    model.name: model for model in (Popularity, Cosine, Logistic)
+}

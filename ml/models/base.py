@@ -1,0 +1,64 @@
+"""The interface that all purchase models share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from ml.pairs import FeatureContract, Features, TrainingSet
+
+
+class PurchaseModel(ABC):
+    """A model of the probability that a user buys a coupon in its target week.
+
+    The constructor takes hyper-parameters only; what ``fit`` learns ends in an
+    underscore. A fitted model is saved as plain data (see :mod:`ml.registry`) and
+    refuses features of another contract.
+    """
+
+    #: Name in tables and model files.
+    name: str
+
+    contract_: FeatureContract
+
+    @abstractmethod
+    def fit(self, training: TrainingSet) -> PurchaseModel:
+        """Learn from labelled pairs and return the model itself."""
+
+    @abstractmethod
+    def predict(self, features: Features) -> np.ndarray:
+        """Return purchase probabilities, float32, shape (n,)."""
+
+    @abstractmethod
+    def contributions(self, features: Features) -> np.ndarray:
+        """Return what each feature adds to a pair's score, float32.
+
+        Shape (n, number of features), columns as in ``contract_.names``; measured in
+        log-odds against the average training pair.
+        """
+
+    @abstractmethod
+    def parameters(self) -> dict:
+        """Return the hyper-parameters."""
+
+    @abstractmethod
+    def state(self) -> dict:
+        """Return what ``fit`` learned as plain JSON values."""
+
+    @abstractmethod
+    def restore(self, state: dict) -> PurchaseModel:
+        """Take over what :meth:`state` returned, and return the model itself."""
+
+    def check_contract(self, features: Features) -> None:
+        """Raise ValueError unless the features are those the model was fitted on."""
+        if features.contract != self.contract_:
+            raise ValueError(
+                f"{self.name} was fitted on other features than these: train again "
+                "with `python -m ml.train` after the marts have changed."
+            )
+
+
+def sigmoid(log_odds: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * log_odds))

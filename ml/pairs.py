@@ -1,0 +1,333 @@
+"""Pair marts to matrices: Arrow in, float32 and category codes out."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml.warehouse import Column, Warehouse, WarehouseError
+
+MISSING_CODE = -1
+
+
+@dataclass(frozen=True)
+class FeatureContract:
+    """Which features a model sees, in which order, and their categories.
+
+    Attributes
+    ----------
+    numeric
+        Names of numeric features (booleans count as 0 and 1).
+    categories
+        Per categorical feature its known values, sorted; the code of a value is its
+        place in this list, ``MISSING_CODE`` stands for null and unknown values.
+    groups
+        Feature group per feature name.
+    """
+
+    numeric: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+    groups: dict[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All features, numeric ones first."""
+        return self.numeric + tuple(self.categories)
+
+    def to_dict(self) -> dict:
+        """Return the contract as plain lists and dictionaries, for a model file."""
+        return {
+            "numeric": list(self.numeric),
+            "categories": {k: list(v) for k, v in self.categories.items()},
+            "groups": self.groups,
+        }
+
+    @classmethod
+    def from_dict(cls, content: dict) -> FeatureContract:
+        """Rebuild a contract from :meth:`to_dict`."""
+        return cls(
+            numeric=tuple(content["numeric"]),
+            categories={k: tuple(v) for k, v in content["categories"].items()},
+            groups=dict(content["groups"]),
+        )
+
+
+@dataclass(frozen=True)
+class Features:
+    """Feature values of n pairs.
+
+    Attributes
+    ----------
+    numeric : ndarray of float32, shape (n, number of numeric features)
+        NaN where the mart holds null.
+    codes : ndarray of int16, shape (n, number of categorical features)
+    cache : dict
+        Encodings of these rows, kept by the encoders that made them.
+    """
+
+    contract: FeatureContract
+    numeric: np.ndarray
+    codes: np.ndarray
+    cache: dict = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.numeric)
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one numeric feature, shape (n,)."""
+        return self.numeric[:, self.contract.numeric.index(name)]
+
+    def take(self, rows: np.ndarray) -> Features:
+        """Return the features of some rows (indices or a mask)."""
+        return Features(self.contract, self.numeric[rows], self.codes[rows])
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Labelled pairs, ordered by cutoff, user and coupon.
+
+    Attributes
+    ----------
+    label : ndarray of bool, shape (n,)
+    weight : ndarray of float64, shape (n,)
+        One over the probability with which the pair was sampled.
+    cutoff : ndarray of datetime64[D], shape (n,)
+    user_id, coupon_id : ndarray of int32, shape (n,)
+    """
+
+    features: Features
+    label: np.ndarray
+    weight: np.ndarray
+    cutoff: np.ndarray
+    user_id: np.ndarray
+    coupon_id: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, rows: np.ndarray) -> TrainingSet:
+        """Return some rows (indices or a mask)."""
+        return TrainingSet(
+            self.features.take(rows),
+            self.label[rows],
+            self.weight[rows],
+            self.cutoff[rows],
+            self.user_id[rows],
+            self.coupon_id[rows],
+        )
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The full grid of one cutoff: every candidate user by every candidate coupon.
+
+    Rows and columns follow the order of the hashes, so that ties broken by position
+    are ties broken by ``coupon_hash``.
+
+    Attributes
+    ----------
+    user_ids : ndarray of int32, shape (n_users,)
+    coupon_ids : ndarray of int32, shape (n_coupons,)
+    """
+
+    cutoff: dt.date
+    user_ids: np.ndarray
+    coupon_ids: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of users and of coupons."""
+        return len(self.user_ids), len(self.coupon_ids)
+
+
+def read_contract(warehouse: Warehouse) -> FeatureContract:
+    """Read the features of the pair marts and the categories seen in training.
+
+    Raises
+    ------
+    WarehouseError
+        The two pair marts disagree about their features.
+    """
+    features = _features(warehouse.columns("training_pairs"))
+    if features != _features(warehouse.columns("scoring_pairs")):
+        raise WarehouseError(
+            "ml.training_pairs and ml.scoring_pairs have different features: "
+            "give both the same columns in models/marts/ml and run `dbt build`."
+        )
+    categories = {
+        column.name: tuple(
+            row[0]
+            for row in warehouse.rows(
+                f'select distinct "{column.name}" as value from ml.training_pairs '
+                "where value is not null order by value"
+            )
+        )
+        for column in features
+        if column.is_categorical
+    }
+    return FeatureContract(
+        numeric=tuple(c.name for c in features if not c.is_categorical),
+        categories=categories,
+        groups={column.name: column.feature_group for column in features},
+    )
+
+
+def _features(columns: Sequence[Column]) -> list[Column]:
+    return [column for column in columns if column.role == "feature"]
+
+
+def read_training_set(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    cutoffs: Sequence[dt.date],
+) -> TrainingSet:
+    """Read the sampled pairs of some labelled cutoffs.
+
+    The rows come back in the order of their keys, whatever order the engine used.
+    """
+    if not cutoffs:
+        raise WarehouseError("there is no labelled cutoff to train on.")
+    query = (
+        f"select cutoff_date, user_id, coupon_id, label, weight, {_list(contract)} "
+        "from ml.training_pairs "
+        f"where cutoff_date in ({', '.join('?' for _ in cutoffs)})"
+    )
+    parts: list[tuple] = []
+    for batch in warehouse.stream(query, list(cutoffs)):
+        parts.append(
+            (
+                batch.column("cutoff_date").to_numpy(zero_copy_only=False),
+                batch.column("user_id").to_numpy(),
+                batch.column("coupon_id").to_numpy(),
+                batch.column("label").to_numpy(zero_copy_only=False),
+                batch.column("weight").to_numpy(),
+                encode(batch, contract),
+            )
+        )
+    if not parts:
+        raise WarehouseError(
+            f"ml.training_pairs holds no pair of {cutoffs[0]} .. {cutoffs[-1]}."
+        )
+    cutoff, user_id, coupon_id, label, weight = (
+        np.concatenate([part[i] for part in parts]) for i in range(5)
+    )
+    order = np.lexsort((coupon_id, user_id, cutoff))
+    features = Features(
+        contract,
+        np.concatenate([part[5].numeric for part in parts])[order],
+        np.concatenate([part[5].codes for part in parts])[order],
+    )
+    return TrainingSet(
+        features,
+        label[order].astype(bool),
+        weight[order],
+        cutoff[order].astype("datetime64[D]"),
+        user_id[order],
+        coupon_id[order],
+    )
+
+
+def read_candidates(warehouse: Warehouse, cutoff: dt.date) -> Candidates:
+    """Read the users and coupons of one cutoff, in the order of their hashes."""
+    # keys are numbered in the order of the hashes
+    users, coupons = (
+        warehouse.table(
+            f"select {key}_id as id from features.feature_{key}s "
+            f"where cutoff_date = ? order by {key}_id",
+            [cutoff],
+        )["id"].to_numpy()
+        for key in ("user", "coupon")
+    )
+    return Candidates(cutoff, users, coupons)
+
+
+def read_labels(warehouse: Warehouse, candidates: Candidates) -> np.ndarray:
+    """Return which pairs were bought in the target week, bool, shape of the grid."""
+    bought = warehouse.table(
+        "select user_id, coupon_id from ml.training_pairs "
+        "where cutoff_date = ? and label",
+        [candidates.cutoff],
+    )
+    labels = np.zeros(candidates.shape, dtype=bool)
+    labels[
+        _positions(candidates.user_ids, bought["user_id"].to_numpy()),
+        _positions(candidates.coupon_ids, bought["coupon_id"].to_numpy()),
+    ] = True
+    return labels
+
+
+def stream_candidates(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    candidates: Candidates,
+    users: np.ndarray | None = None,
+    batch_rows: int = 250_000,
+) -> Iterator[tuple[np.ndarray, np.ndarray, Features]]:
+    """Yield the pairs of one cutoff: row in the grid, column in the grid, features.
+
+    Parameters
+    ----------
+    users
+        Only these ``user_id``; by default all. The coupons are always all.
+    """
+    query = (
+        f"select user_id, coupon_id, {_list(contract)} from ml.scoring_pairs "
+        "where cutoff_date = ?"
+    )
+    chosen = pa.table({"user_id": candidates.user_ids if users is None else users})
+    if users is not None:
+        query += " and user_id in (select user_id from chosen_users)"
+    with warehouse.registered("chosen_users", chosen):
+        for batch in warehouse.stream(query, [candidates.cutoff], batch_rows):
+            yield (
+                _positions(candidates.user_ids, batch.column("user_id").to_numpy()),
+                _positions(
+                    candidates.coupon_ids, batch.column("coupon_id").to_numpy()
+                ),
+                encode(batch, contract),
+            )
+
+
+def read_pairs(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    cutoff: dt.date,
+    pairs: pa.Table,
+    batch_rows: int = 250_000,
+) -> Iterator[tuple[pa.RecordBatch, Features]]:
+    """Yield given pairs (user_id, coupon_id) of one cutoff with their features."""
+    query = (
+        f"select user_id, coupon_id, {_list(contract)} from ml.scoring_pairs "
+        "where cutoff_date = ? and (user_id, coupon_id) in "
+        "(select (user_id, coupon_id) from chosen_pairs)"
+    )
+    with warehouse.registered("chosen_pairs", pairs):
+        for batch in warehouse.stream(query, [cutoff], batch_rows):
+            yield batch.select(["user_id", "coupon_id"]), encode(batch, contract)
+
+
+def encode(batch: pa.RecordBatch, contract: FeatureContract) -> Features:
+    """Turn an Arrow batch into matrices: nulls become NaN or ``MISSING_CODE``."""
+    numeric = np.empty((batch.num_rows, len(contract.numeric)), dtype=np.float32)
+    for i, name in enumerate(contract.numeric):
+        values = pc.cast(batch.column(name), pa.float32(), safe=False)
+        numeric[:, i] = values.to_numpy(zero_copy_only=False)
+    codes = np.empty((batch.num_rows, len(contract.categories)), dtype=np.int16)
+    for i, (name, values) in enumerate(contract.categories.items()):
+        found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
+        codes[:, i] = pc.fill_null(found, MISSING_CODE).to_numpy()
+    return Features(contract, numeric, codes)
+
+
+def _list(contract: FeatureContract) -> str:
+    return ", ".join(f'"{name}"' for name in contract.names)
+
+
+def _positions(sorted_by_hash: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return where each wanted id stands; keys are numbered in the order of hashes."""
+    return np.searchsorted(sorted_by_hash, wanted)

@@ -1,0 +1,183 @@
+"""Write a run's scores, metrics and records to the warehouse in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from ml.evaluate import Metric
+from ml.pairs import Candidates
+from ml.search import Trial, parameters_text
+from ml.warehouse import Warehouse, WarehouseError
+
+#: Ranks that are kept of cutoffs other than the latest scored one.
+KEPT_RANKS = 50
+
+
+@dataclass
+class Run:
+    """Everything that one run of ``ml.train`` writes.
+
+    Attributes
+    ----------
+    scores : ndarray of float32, shape (n_users, n_coupons)
+        Probabilities of the default model for the scored cutoff.
+    ranks : ndarray of int32, same shape
+        1 is best.
+    reasons
+        Columns user_id, coupon_id, reasons of the top ten pairs.
+    model_rows
+        Rows of ``ml.model_runs`` as dictionaries.
+    """
+
+    run_id: str
+    data_fingerprint: str
+    default_model: str
+    candidates: Candidates
+    scores: np.ndarray
+    ranks: np.ndarray
+    reasons: pa.Table
+    model_rows: list[dict]
+    evaluated_cutoff: dt.date | None = None
+    metrics: list[Metric] = field(default_factory=list)
+    trials: list[Trial] = field(default_factory=list)
+    coefficients: list[tuple[str, str, str, float]] = field(default_factory=list)
+
+
+def publish(warehouse: Warehouse, run: Run) -> None:
+    """Replace the scored cutoff and add the run's records, all or nothing.
+
+    Raises
+    ------
+    WarehouseError
+        The marts were rebuilt from other data while the run was going on.
+    """
+    if warehouse.data_fingerprint() != run.data_fingerprint:
+        raise WarehouseError(
+            "the marts were rebuilt from other files while this run was going on; "
+            "nothing was written. Run `python -m ml.train` again."
+        )
+    published_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    with warehouse.transaction():
+        _replace_scores(warehouse, run, published_at)
+        _replace_reasons(warehouse, run)
+        _insert(
+            warehouse,
+            "model_runs",
+            [{**row, "finished_at": published_at} for row in run.model_rows],
+        )
+        _insert(
+            warehouse,
+            "model_metrics",
+            [
+                {
+                    "run_id": run.run_id,
+                    "cutoff_date": run.evaluated_cutoff,
+                    "model_name": metric.model_name,
+                    "metric": metric.metric,
+                    "slice": metric.slice,
+                    "value": _finite(metric.value),
+                    "low": _finite(metric.low),
+                    "high": _finite(metric.high),
+                }
+                for metric in run.metrics
+            ],
+        )
+        _insert(
+            warehouse,
+            "hyperparameter_search",
+            [
+                {
+                    "run_id": run.run_id,
+                    "model_name": trial.model_name,
+                    "setting": trial.setting,
+                    "parameters": parameters_text(trial.parameters),
+                    "cutoff_date": trial.cutoff,
+                    "metric": "map_at_10",
+                    "value": trial.map_at_10,
+                    "fit_seconds": trial.fit_seconds,
+                }
+                for trial in run.trials
+            ],
+        )
+        _insert(
+            warehouse,
+            "model_coefficients",
+            [
+                {
+                    "run_id": run.run_id,
+                    "model_name": model_name,
+                    "input": source,
+                    "genre": genre,
+                    "coefficient": value,
+                }
+                for model_name, source, genre, value in run.coefficients
+            ],
+        )
+
+
+def _replace_scores(
+    warehouse: Warehouse, run: Run, published_at: dt.datetime
+) -> None:
+    cutoff = run.candidates.cutoff
+    ((latest,),) = warehouse.rows(
+        "select max(cutoff_date) from ml.purchase_scores where cutoff_date != ?",
+        [cutoff],
+    )
+    n_users, n_coupons = run.candidates.shape
+    is_kept = np.ones(run.ranks.shape, dtype=bool)
+    if latest is not None and latest > cutoff:
+        is_kept = run.ranks <= KEPT_RANKS
+    kept = is_kept.ravel()
+    new_scores = pa.table(
+        {
+            "user_id": np.repeat(run.candidates.user_ids, n_coupons)[kept],
+            "coupon_id": np.tile(run.candidates.coupon_ids, n_users)[kept],
+            "score": run.scores.ravel()[kept].astype(np.float64),
+            "rank": run.ranks.ravel()[kept],
+        }
+    )
+    warehouse.rows("delete from ml.purchase_scores where cutoff_date = ?", [cutoff])
+    with warehouse.registered("new_scores", new_scores):
+        warehouse.rows(
+            "insert into ml.purchase_scores by name select ? as cutoff_date, "
+            "user_hash, coupon_hash, score, rank, ? as model_name, ? as run_id, "
+            "? as scored_at from new_scores "
+            "inner join core.dim_users using (user_id) "
+            "inner join core.dim_coupons using (coupon_id)",
+            [cutoff, run.default_model, run.run_id, published_at],
+        )
+    warehouse.rows(
+        "delete from ml.purchase_scores where rank > ? and cutoff_date < "
+        "(select max(cutoff_date) from ml.purchase_scores)",
+        [KEPT_RANKS],
+    )
+
+
+def _replace_reasons(warehouse: Warehouse, run: Run) -> None:
+    cutoff = run.candidates.cutoff
+    warehouse.rows("delete from ml.score_reasons where cutoff_date = ?", [cutoff])
+    with warehouse.registered("new_reasons", run.reasons):
+        warehouse.rows(
+            "insert into ml.score_reasons by name select ? as cutoff_date, user_hash, "
+            "coupon_hash, ? as run_id, reasons from new_reasons "
+            "inner join core.dim_users using (user_id) "
+            "inner join core.dim_coupons using (coupon_id)",
+            [cutoff, run.run_id],
+        )
+
+
+def _insert(warehouse: Warehouse, table: str, rows: Sequence[dict]) -> None:
+    if not rows:
+        return
+    with warehouse.registered("new_rows", pa.Table.from_pylist(list(rows))):
+        warehouse.rows(f"insert into ml.{table} by name select * from new_rows")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

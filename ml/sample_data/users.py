@@ -1,0 +1,277 @@
+"""Who the users are: published marginals, and tastes that no file shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.sample_data import calendar, published
+from ml.sample_data.calendar import DAY_SECONDS
+from ml.sample_data.names import Names
+from ml.sample_data.streams import draw_quota, quota, random_hashes, stream
+
+N_HIDDEN = 4
+BUYING_SHAPE = 0.7
+
+
+@dataclass
+class Users:
+    """One entry per user in each array; seconds and days count from week 0.
+
+    Attributes
+    ----------
+    genre_taste
+        Log taste for each genre, shape (n, 13): sex, age and an unseen part.
+    hidden
+        Unseen tastes for styles of shops, shape (n, N_HIDDEN).
+    price_sensitivity, bargain_taste
+        How much a high price repels and a deep discount attracts.
+    buying, viewing
+        Relative yearly rates of buying and of looking.
+    """
+
+    hashes: np.ndarray
+    registered: np.ndarray
+    withdrawn: np.ndarray
+    is_female: np.ndarray
+    age: np.ndarray
+    has_prefecture: np.ndarray
+    home_area: np.ndarray
+    home_prefecture: np.ndarray
+    genre_taste: np.ndarray
+    hidden: np.ndarray
+    price_sensitivity: np.ndarray
+    bargain_taste: np.ndarray
+    buying: np.ndarray
+    viewing: np.ndarray
+    is_late: np.ndarray
+    is_idle: np.ndarray
+    never_views: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    @property
+    def registered_week(self) -> np.ndarray:
+        """Week of registration (negative before the first week)."""
+        return np.floor_divide(self.registered, 7 * DAY_SECONDS)
+
+
+def make_users(names: Names, n: int, seed: int) -> Users:
+    """Draw ``n`` users."""
+    rng = stream(seed, "users")
+    month = draw_quota(rng, [row[0] for row in published.REGISTRATIONS], n)
+    registered = _registration_seconds(rng, month)
+    female_share = np.array([row[2] for row in published.REGISTRATIONS]) / 100
+    is_female = _stratified(rng, month) < female_share[month]
+    age = _ages(rng, is_female)
+    has_prefecture = _has_prefecture(rng, month, age)
+    home_area = _homes(rng, names, has_prefecture)
+    withdrawn = _withdrawals(rng, registered, n)
+    is_late, is_idle, never_views = _inactive(rng, registered, withdrawn, n)
+
+    taste_rng = stream(seed, "tastes")
+    n_genres = len(names.genres)
+    genre_taste = taste_rng.normal(0, 0.9, (n, n_genres))
+    genre_taste += _age_taste(names, age)
+    hidden = taste_rng.normal(0, 1, (n, N_HIDDEN))
+    price_sensitivity = 0.55 + 0.45 * taste_rng.normal(0, 1, n)
+    bargain_taste = 0.5 * taste_rng.normal(0, 1, n)
+    buying = taste_rng.gamma(BUYING_SHAPE, 1 / BUYING_SHAPE, n) + 0.02
+    looking = taste_rng.lognormal(0, 0.85, n)
+    viewing = (0.25 + buying) ** 0.75 * looking
+    return Users(
+        hashes=random_hashes(stream(seed, "user hashes"), n),
+        registered=registered,
+        withdrawn=withdrawn,
+        is_female=is_female,
+        age=age,
+        has_prefecture=has_prefecture,
+        home_area=home_area,
+        home_prefecture=names.small_area_prefecture[home_area],
+        genre_taste=genre_taste,
+        hidden=hidden,
+        price_sensitivity=price_sensitivity,
+        bargain_taste=bargain_taste,
+        buying=buying,
+        viewing=viewing,
+        is_late=is_late,
+        is_idle=is_idle,
+        never_views=never_views,
+    )
+
+
+def _stratified(rng: np.random.Generator, group: np.ndarray) -> np.ndarray:
+    """Return evenly spread uniforms within each group, in random order."""
+    order = np.lexsort((rng.random(len(group)), group))
+    sizes = np.bincount(group)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    rank = np.arange(len(group)) - np.repeat(starts, sizes)
+    levels = np.empty(len(group))
+    levels[order] = (rank + rng.random(len(group))) / np.repeat(sizes, sizes)
+    return levels
+
+
+def _registration_seconds(rng: np.random.Generator, month: np.ndarray) -> np.ndarray:
+    first_month = np.datetime64("2010-07")
+    n_months = len(published.REGISTRATIONS)
+    starts = (first_month + np.arange(n_months + 1)).astype("datetime64[D]")
+    day_weights = {}
+    for date, count in published.REGISTRATION_PEAKS.items():
+        day_weights[np.datetime64(date)] = count
+    day = np.empty(len(month), dtype=np.int64)
+    test_share = published.TEST_WEEK_REGISTRATIONS / published.REGISTRATIONS[-1][0]
+    for number in range(n_months):
+        days = np.arange(starts[number], starts[number + 1])
+        weights = rng.lognormal(0, 0.45, len(days))
+        total = published.REGISTRATIONS[number][0]
+        peaks = {d: c for d, c in day_weights.items() if d in days}
+        for date, count in peaks.items():
+            weights[days == date] = 0
+            rest = total - sum(peaks.values())
+            weights[days == date] = weights.sum() * count / rest
+        if number == 0:
+            weights[days < np.datetime64("2010-07-21")] = 0
+        if number == n_months - 1:
+            in_test = days >= calendar.TEST_SUNDAY
+            weights[in_test] *= (
+                test_share / (1 - test_share) * weights[~in_test].sum()
+                / weights[in_test].sum()
+            )
+        members = np.flatnonzero(month == number)
+        chosen = draw_quota(rng, weights, len(members))
+        day[members] = (days[chosen] - calendar.FIRST_SUNDAY).astype(np.int64)
+    clock = calendar.HourClock(np.array(published.REGISTRATION_HOURS))
+    low, high = np.zeros(len(day)), np.full(len(day), float(DAY_SECONDS))
+    first = (np.datetime64("2010-07-21") - calendar.FIRST_SUNDAY).astype(int)
+    low[day == first] = 13.75 * 3600
+    return day * DAY_SECONDS + clock.draw(rng, low, high).astype(np.int64)
+
+
+def _ages(rng: np.random.Generator, is_female: np.ndarray) -> np.ndarray:
+    age = np.empty(len(is_female), dtype=np.int64)
+    for sex, column in ((True, 2), (False, 3)):
+        members = np.flatnonzero(is_female == sex)
+        bins = draw_quota(rng, [row[column] for row in published.AGES], len(members))
+        low = np.array([row[0] for row in published.AGES])[bins]
+        high = np.array([row[1] for row in published.AGES])[bins]
+        # Within the open-ended first and last bins the middle ages dominate.
+        level = rng.random(len(members))
+        level = np.where(bins == 0, np.sqrt(level), level)
+        level = np.where(bins == len(published.AGES) - 1, level**2, level)
+        age[members] = low + np.floor(level * (high - low + 1)).astype(np.int64)
+    return age
+
+
+def _has_prefecture(
+    rng: np.random.Generator, month: np.ndarray, age: np.ndarray
+) -> np.ndarray:
+    by_month = np.array([row[1] for row in published.REGISTRATIONS]) / 100
+    low = np.array([row[0] for row in published.AGES])
+    age_bin = np.searchsorted(low, age, side="right") - 1
+    by_age = np.array([row[4] for row in published.AGES]) / 100
+    logit = np.log(by_month / (1 - by_month))[month]
+    logit = logit + 0.8 * np.log(by_age / (1 - by_age))[age_bin]
+    null_share = published.UNKNOWN_PREFECTURE_USERS / published.USERS
+    # Shift each month so that its published share holds with the ages it has.
+    shift = np.zeros(len(by_month))
+    sizes = np.maximum(np.bincount(month, minlength=len(by_month)), 1)
+    for _ in range(30):
+        p = 1 / (1 + np.exp(-(logit + shift[month])))
+        mean = np.bincount(month, p, minlength=len(by_month)) / sizes
+        mean = np.clip(mean, 1e-6, 1 - 1e-6)
+        shift += np.log(by_month / (1 - by_month)) - np.log(mean / (1 - mean))
+    p = 1 / (1 + np.exp(-(logit + shift[month])))
+    score = np.log(p / (1 - p)) - np.log(1 / rng.uniform(1e-9, 1, len(p)) - 1)
+    n_null = round(null_share * len(p))
+    is_null = np.zeros(len(p), dtype=bool)
+    is_null[np.argsort(-score, kind="stable")[:n_null]] = True
+    return ~is_null
+
+
+def _homes(
+    rng: np.random.Generator, names: Names, has_prefecture: np.ndarray
+) -> np.ndarray:
+    """True home area of every user; the prefecture is shown for some of them only."""
+    users_by_prefecture = np.array(
+        [published.PREFECTURES[slug][0] for slug in names.prefectures], dtype=float
+    )
+    prefecture = np.empty(len(has_prefecture), dtype=np.int64)
+    for known in (True, False):
+        members = np.flatnonzero(has_prefecture == known)
+        prefecture[members] = draw_quota(rng, users_by_prefecture, len(members))
+    # Where a prefecture is split, homes follow the coupons' split, but flatter.
+    weight = np.array(
+        [published.SMALL_AREA_COUPONS.get(slug, 1.0) for slug in names.small_areas]
+    )
+    weight = weight**0.35
+    home = np.empty(len(prefecture), dtype=np.int64)
+    for number in range(len(names.prefectures)):
+        members = np.flatnonzero(prefecture == number)
+        areas = np.flatnonzero(names.small_area_prefecture == number)
+        home[members] = areas[draw_quota(rng, weight[areas], len(members))]
+    return home
+
+
+def _withdrawals(
+    rng: np.random.Generator, registered: np.ndarray, n: int
+) -> np.ndarray:
+    """Seconds of withdrawal, -1 for users who stay."""
+    withdrawn = np.full(n, -1, dtype=np.int64)
+    total = round(n * published.WITHDRAWN_USERS / published.USERS)
+    counts = quota(published.WITHDRAWALS, total)
+    for number, count in enumerate(counts):
+        start = np.datetime64("2011-07") + number
+        first = calendar.day_number(str(start.astype("datetime64[D]")))
+        last = calendar.day_number(str((start + 1).astype("datetime64[D]")))
+        moment = rng.integers(first * DAY_SECONDS, last * DAY_SECONDS, count)
+        for second in np.sort(moment):
+            tenure = (second - registered) / DAY_SECONDS
+            weight = np.where(
+                (tenure > 1) & (withdrawn < 0), np.exp(-tenure / 75) + 0.025, 0.0
+            )
+            cumulative = np.cumsum(weight)
+            if cumulative[-1] <= 0:
+                continue
+            user = np.searchsorted(cumulative, rng.random() * cumulative[-1], "right")
+            withdrawn[min(user, n - 1)] = second
+    return withdrawn
+
+
+def _inactive(
+    rng: np.random.Generator, registered: np.ndarray, withdrawn: np.ndarray, n: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pick the few users who first buy in the test week, and those never seen."""
+    day = registered // DAY_SECONDS
+    in_test = day >= calendar.TEST_DAY
+    is_june = day >= calendar.day_number("2012-06-01")
+    score = rng.random(n) + 2.0 * in_test
+    n_late = round(n * published.NEVER_BOUGHT_USERS / published.USERS)
+    n_late = max(n_late, int(in_test.sum()))
+    n_june = max(int(in_test.sum()), round(n_late * 43 / 91))
+    is_late = in_test.copy()
+    june = np.flatnonzero(is_june & (withdrawn < 0))
+    is_late[june[np.argsort(-score[june], kind="stable")[:n_june]]] = True
+    others = np.flatnonzero(~is_june & (withdrawn < 0))
+    is_late[others[np.argsort(-score[others])[: n_late - n_june]]] = True
+    late = np.flatnonzero(is_late)
+    n_idle = round(len(late) * published.NEVER_ACTIVE_USERS / 91)
+    is_idle = in_test.copy()
+    is_idle[late[np.argsort(-score[late], kind="stable")[:n_idle]]] = True
+    never_views = np.zeros(n, dtype=bool)
+    n_blind = round(n * published.NEVER_VIEWED_BUYERS / published.USERS)
+    others = np.flatnonzero(~is_late & (day > 0))
+    never_views[others[np.argsort(-score[others], kind="stable")[:n_blind]]] = True
+    return is_late, is_idle, never_views
+
+
+def _age_taste(names: Names, age: np.ndarray) -> np.ndarray:
+    """Invented slopes: salons and lessons are for the younger, hotels for the older."""
+    slope = {
+        "delivery": 0.10, "food": -0.12, "other": 0.05, "hotel": 0.20, "gift": 0.0,
+        "leisure": -0.12, "hair": -0.30, "relaxation": -0.20, "spa": -0.35,
+        "nail": -0.45, "lesson": -0.15, "health": 0.10, "beauty": -0.30,
+    }
+    slopes = np.array([slope[genre] for genre in names.genres])
+    return np.outer((age - 42.5) / 12.0, slopes)

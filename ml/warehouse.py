@@ -1,0 +1,207 @@
+"""The only door to the warehouse: open it, read marts as Arrow, publish a run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from ml import settings
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot serve a request; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the pair marts, as their contract describes it.
+
+    Attributes
+    ----------
+    role
+        ``key``, ``label``, ``weight``, ``feature`` or ``info``.
+    feature_group
+        ``user``, ``coupon``, ``popularity`` or ``pair``; empty unless a feature.
+    data_type
+        DuckDB's name of the type; ``varchar`` features are categorical.
+    reason, reason_when
+        Words for a recommendation's reason, and the side of the average (``high`` or
+        ``low``) on which they are true; empty if the feature is never named.
+    """
+
+    name: str
+    role: str
+    feature_group: str
+    data_type: str
+    reason: str
+    reason_when: str
+
+    @property
+    def is_categorical(self) -> bool:
+        """Whether the column holds categories, told by its type."""
+        return self.data_type.lower() == "varchar"
+
+
+@dataclass(frozen=True)
+class Cutoff:
+    """One target week: see ``features.cutoffs``."""
+
+    date: dt.date
+    is_labelled: bool
+    is_selection: bool
+    n_coupons: int
+
+
+class Warehouse:
+    """An open warehouse. Use :func:`open_warehouse` to get one."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def rows(self, query: str, parameters: list | None = None) -> list[tuple]:
+        """Return the rows of a small query."""
+        return self.connection.execute(query, parameters or []).fetchall()
+
+    def table(self, query: str, parameters: list | None = None) -> pa.Table:
+        """Return the whole result of a query as an Arrow table."""
+        return self.connection.sql(query, params=parameters or []).to_arrow_table()
+
+    def stream(
+        self, query: str, parameters: list | None = None, batch_rows: int = 250_000
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the result of a query in Arrow batches of at most ``batch_rows``."""
+        relation = self.connection.sql(query, params=parameters or [])
+        yield from relation.to_arrow_reader(batch_rows)
+
+    def columns(self, mart: str) -> list[Column]:
+        """Return the contract of a pair mart (``training_pairs``, ``scoring_pairs``).
+
+        Raises
+        ------
+        WarehouseError
+            The contract and the mart's own columns differ.
+        """
+        columns = [
+            Column(*row)
+            for row in self.rows(
+                "select column_name, role, feature_group, data_type, reason, reason_when "
+                "from ml.column_roles where mart_name = ? order by position",
+                [mart],
+            )
+        ]
+        actual = [
+            row[0]
+            for row in self.rows(
+                "select column_name from duckdb_columns() where schema_name = 'ml' "
+                "and table_name = ? order by column_index",
+                [mart],
+            )
+        ]
+        if [column.name for column in columns] != actual:
+            raise WarehouseError(
+                f"ml.{mart} and its contract in ml.column_roles differ: run `dbt build` "
+                "so that both come from the same project."
+            )
+        return columns
+
+    def cutoffs(self) -> list[Cutoff]:
+        """Return the cutoffs in use, oldest first."""
+        return [
+            Cutoff(*row)
+            for row in self.rows(
+                "select cutoff_date, is_labelled, is_selection, n_coupons "
+                "from features.cutoffs order by cutoff_date"
+            )
+        ]
+
+    def data_fingerprint(self) -> str:
+        """Return the fingerprint of the files from which the marts were built."""
+        ((fingerprint,),) = self.rows(
+            "select data_fingerprint from staging.data_fingerprint"
+        )
+        return fingerprint
+
+    @contextmanager
+    def registered(self, name: str, table: pa.Table) -> Iterator[None]:
+        """Let queries of a block read an Arrow table under a name."""
+        self.connection.register(name, table)
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Run a block in one transaction: all of it is kept, or nothing."""
+        self.connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+
+
+@contextmanager
+def open_warehouse(
+    path: Path | None = None, read_only: bool = False
+) -> Iterator[Warehouse]:
+    """Open the warehouse file and close it when the block ends.
+
+    Parameters
+    ----------
+    path
+        DuckDB file; by default :func:`ml.settings.warehouse_path`.
+    read_only
+        Open without the right to write, so that several readers may share the file.
+
+    Raises
+    ------
+    WarehouseError
+        The file is missing, in use by another process, or was never built.
+    """
+    path = path or settings.warehouse_path()
+    if not path.is_file():
+        raise WarehouseError(
+            f"{path} does not exist: run `dbt build` first (or set PONPARE_DB)."
+        )
+    try:
+        connection = duckdb.connect(
+            str(path),
+            read_only=read_only,
+            config={"memory_limit": settings.memory_limit()},
+        )
+    except duckdb.IOException as error:
+        reason = str(error).splitlines()[0]
+        raise WarehouseError(
+            f"{path} cannot be opened: {reason} If another process holds the file, "
+            "wait until it ends."
+        ) from error
+    try:
+        connection.execute("set enable_progress_bar = false")
+        warehouse = Warehouse(connection)
+        _check_is_built(warehouse, path)
+        yield warehouse
+    finally:
+        connection.close()
+
+
+def _check_is_built(warehouse: Warehouse, path: Path) -> None:
+    expected = {"training_pairs", "scoring_pairs", "column_roles", "purchase_scores"}
+    found = {
+        row[0]
+        for row in warehouse.rows(
+            "select table_name from information_schema.tables where table_schema = 'ml'"
+        )
+    }
+    if expected - found:
+        raise WarehouseError(
+            f"{path} lacks ml.{', ml.'.join(sorted(expected - found))}: "
+            "run `dbt build` first."
+        )

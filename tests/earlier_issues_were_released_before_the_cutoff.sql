@@ -1,0 +1,13 @@
+-- what popularity is computed from: no sale of the target week, no second after the cutoff
+select sales.cutoff_date, sales.coupon_id, sales.seconds_on_sale
+from {{ ref('int_coupon_sales_before_cutoff') }} as sales
+left join {{ ref('int_candidate_coupons') }} as candidates
+    on
+        sales.cutoff_date = candidates.cutoff_date
+        and sales.coupon_id = candidates.coupon_id
+where
+    candidates.coupon_id is not null
+    or sales.sale_start_at >= cast(sales.cutoff_date as timestamp)
+    or sales.seconds_on_sale > {{ epoch_seconds(
+        'cast(sales.cutoff_date as timestamp)'
+    ) }} - {{ epoch_seconds('sales.sale_start_at') }}
