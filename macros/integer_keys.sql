@@ -1,7 +1,7 @@
 {# Integer keys for the hashes of one column in several models: numbered in the order of
    the hashes, so that equal files give equal keys. #}
 {% macro integer_keys(column, key, models) -%}
-with hashes as (
+with found as (
     {% for model in models -%}
     select distinct {{ column }} from {{ model }}
     {%- if not loop.last %}
@@ -13,6 +13,6 @@ with hashes as (
 select
     cast(row_number() over (order by {{ column }}) as integer) as {{ key }},
     {{ column }}
-from hashes
+from found
 where {{ column }} is not null
 {%- endmacro %}

@@ -648,31 +648,50 @@ def _lists(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
 
 
 def _rank(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    """MAP@10 of popularity and of chance over the coupons of 2012-06-10..16.
+    """MAP@10 of popularity over that of chance, for the new coupons of a week.
 
     Hits are views and purchases in that week; users are those with a hit. A coupon's
-    popularity is that of earlier coupons of its key, else of its genre and price.
+    popularity is the mean of earlier coupons of its genre, price band and large area.
+    One week hangs on its largest coupon, so this is the median of the last twelve.
     """
-    rows = con.execute("""
-        with target as (select * from coupons where w = 50 and not is_test),
+    rng = np.random.default_rng(0)
+    ratios = []
+    for week in range(40, 52):
+        user, place, n_all = _hits(con, week)
+        if len(user) == 0:
+            continue
+        chance = np.mean([
+            _mean_ap(user, _random_places(rng, user, n_all)) for _ in range(5)
+        ])
+        ratios.append(_mean_ap(user, place) / max(chance, 1e-9))
+    if ratios:
+        out["rank", "MAP@10 of popularity over random (week, views and purchases)"] = (
+            float(np.median(ratios))
+        )
+
+
+def _hits(
+    con: duckdb.DuckDBPyConnection, week: int
+) -> tuple[np.ndarray, np.ndarray, int]:
+    """Users and places in the popularity list of what they met, and its length."""
+    rows = con.execute(
+        """
+        with target as (select * from coupons where w = $week and not is_test),
         past as (
             select coupons.*, coalesce(count(p), 0) as n
             from coupons left join purchases
-                on purchases.c = coupons.c and purchases.w < 50
-            where coupons.w < 50 group by all
-        ),
-        by_key as (
-            select catalog, discount, small_area, genre, avg(n) as n from past
-            group by all
+                on purchases.c = coupons.c and purchases.w < $week
+            where coupons.w < $week group by all
         ),
         by_kind as (
-            select genre, (ln(greatest(discount, 50)) * 2)::int as band, avg(n) as n
+            select genre, large_area, (ln(greatest(discount, 50)) * 2)::int as band,
+                avg(n) as n
             from past group by all
         ),
         scored as (
-            select target.c, coalesce(by_key.n, by_kind.n, 0) as score
-            from target left join by_key using (catalog, discount, small_area, genre)
-            left join by_kind on by_kind.genre = target.genre
+            select target.c, coalesce(by_kind.n, 0) as score
+            from target left join by_kind on by_kind.genre = target.genre
+                and by_kind.large_area = target.large_area
                 and by_kind.band = (ln(greatest(target.discount, 50)) * 2)::int
         ),
         ranked as (
@@ -681,25 +700,17 @@ def _rank(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             from scored
         ),
         hits as (
-            select u, c from visits where moment >= timestamp '2012-06-10'
-                and moment < timestamp '2012-06-17'
+            select u, c from visits
+            where date_diff('day', date '2011-06-26', moment::date) // 7 = $week
             union
-            select u, c from purchases where w = 50
+            select u, c from purchases where w = $week
         )
         select u, place, n_all from hits inner join ranked using (c) order by u, place
-    """).fetchnumpy()
-    user, place = rows["u"], rows["place"].astype(float)
-    if len(user) == 0:
-        return
-    n_all = int(rows["n_all"][0])
-    popular = _mean_ap(user, place)
-    rng = np.random.default_rng(0)
-    chance = np.mean([
-        _mean_ap(user, _random_places(rng, user, n_all)) for _ in range(5)
-    ])
-    out["rank", "MAP@10 of popularity over random (week, views and purchases)"] = float(
-        popular / max(chance, 1e-9)
-    )
+        """,
+        {"week": week},
+    ).fetchnumpy()
+    n_all = int(rows["n_all"][0]) if len(rows["u"]) else 0
+    return rows["u"], rows["place"].astype(float), n_all
 
 
 def _random_places(

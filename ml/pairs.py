@@ -82,8 +82,8 @@ class Features:
         """Return one numeric feature, shape (n,)."""
         return self.numeric[:, self.contract.numeric.index(name)]
 
-    def take(self, rows: np.ndarray) -> Features:
-        """Return the features of some rows (indices or a mask)."""
+    def take(self, rows: np.ndarray | slice) -> Features:
+        """Return the features of some rows (indices, a mask or a slice)."""
         return Features(self.contract, self.numeric[rows], self.codes[rows])
 
 
@@ -190,46 +190,53 @@ def read_training_set(
 
     The rows come back in the order of their keys, whatever order the engine used.
     """
-    if not cutoffs:
-        raise WarehouseError("there is no labelled cutoff to train on.")
-    query = (
-        f"select cutoff_date, user_id, coupon_id, label, weight, {_list(contract)} "
-        "from ml.training_pairs "
-        f"where cutoff_date in ({', '.join('?' for _ in cutoffs)})"
-    )
-    parts: list[tuple] = []
-    for batch in warehouse.stream(query, list(cutoffs)):
-        parts.append(
-            (
-                batch.column("cutoff_date").to_numpy(zero_copy_only=False),
-                batch.column("user_id").to_numpy(),
-                batch.column("coupon_id").to_numpy(),
-                batch.column("label").to_numpy(zero_copy_only=False),
-                batch.column("weight").to_numpy(),
-                encode(batch, contract),
-            )
+    sizes = dict(
+        warehouse.rows(
+            "select cutoff_date, count(*) from ml.training_pairs group by cutoff_date"
         )
-    if not parts:
+    )
+    lacking = [cutoff for cutoff in cutoffs if cutoff not in sizes]
+    if lacking or not cutoffs:
         raise WarehouseError(
-            f"ml.training_pairs holds no pair of {cutoffs[0]} .. {cutoffs[-1]}."
+            "ml.training_pairs holds no pair of "
+            f"{', '.join(str(c) for c in lacking) or 'any labelled cutoff'}: "
+            "run `dbt build` with data that reach the end of an earlier week."
         )
-    cutoff, user_id, coupon_id, label, weight = (
-        np.concatenate([part[i] for part in parts]) for i in range(5)
+    n_rows = sum(sizes[cutoff] for cutoff in cutoffs)
+    training = TrainingSet(
+        Features(
+            contract,
+            np.empty((n_rows, len(contract.numeric)), dtype=np.float32),
+            np.empty((n_rows, len(contract.categories)), dtype=np.int16),
+        ),
+        label=np.empty(n_rows, dtype=bool),
+        weight=np.empty(n_rows, dtype=np.float64),
+        cutoff=np.empty(n_rows, dtype="datetime64[D]"),
+        user_id=np.empty(n_rows, dtype=np.int32),
+        coupon_id=np.empty(n_rows, dtype=np.int32),
     )
-    order = np.lexsort((coupon_id, user_id, cutoff))
-    features = Features(
-        contract,
-        np.concatenate([part[5].numeric for part in parts])[order],
-        np.concatenate([part[5].codes for part in parts])[order],
+    query = (
+        f"select user_id, coupon_id, label, weight, {_list(contract)} "
+        "from ml.training_pairs where cutoff_date = ?"
     )
-    return TrainingSet(
-        features,
-        label[order].astype(bool),
-        weight[order],
-        cutoff[order].astype("datetime64[D]"),
-        user_id[order],
-        coupon_id[order],
-    )
+    start = 0
+    for cutoff in sorted(cutoffs):
+        week = warehouse.table(query, [cutoff]).combine_chunks()
+        user_id, coupon_id = (
+            week[name].to_numpy() for name in ("user_id", "coupon_id")
+        )
+        order = np.lexsort((coupon_id, user_id))
+        rows = slice(start, start + len(order))
+        start += len(order)
+        features = encode(week, contract)
+        training.features.numeric[rows] = features.numeric[order]
+        training.features.codes[rows] = features.codes[order]
+        training.label[rows] = week["label"].to_numpy()[order]
+        training.weight[rows] = week["weight"].to_numpy()[order]
+        training.cutoff[rows] = np.datetime64(cutoff)
+        training.user_id[rows] = user_id[order]
+        training.coupon_id[rows] = coupon_id[order]
+    return training
 
 
 def read_candidates(warehouse: Warehouse, cutoff: dt.date) -> Candidates:
@@ -311,17 +318,23 @@ def read_pairs(
             yield batch.select(["user_id", "coupon_id"]), encode(batch, contract)
 
 
-def encode(batch: pa.RecordBatch, contract: FeatureContract) -> Features:
-    """Turn an Arrow batch into matrices: nulls become NaN or ``MISSING_CODE``."""
+def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Features:
+    """Turn Arrow columns into matrices: nulls become NaN or ``MISSING_CODE``."""
     numeric = np.empty((batch.num_rows, len(contract.numeric)), dtype=np.float32)
     for i, name in enumerate(contract.numeric):
         values = pc.cast(batch.column(name), pa.float32(), safe=False)
-        numeric[:, i] = values.to_numpy(zero_copy_only=False)
+        numeric[:, i] = _to_numpy(values)
     codes = np.empty((batch.num_rows, len(contract.categories)), dtype=np.int16)
     for i, (name, values) in enumerate(contract.categories.items()):
         found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
-        codes[:, i] = pc.fill_null(found, MISSING_CODE).to_numpy()
+        codes[:, i] = _to_numpy(pc.fill_null(found, MISSING_CODE))
     return Features(contract, numeric, codes)
+
+
+def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    if isinstance(values, pa.ChunkedArray):
+        return values.to_numpy()
+    return values.to_numpy(zero_copy_only=False)
 
 
 def _list(contract: FeatureContract) -> str:

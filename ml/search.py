@@ -22,8 +22,8 @@ SEARCH_SPACE = {
     "logistic_regression": {
         "C": [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1],
         "crossed_groups": [(), ("pair",), ("user", "pair")],
-        "max_rows": [150_000],
-        "max_iter": [100],
+        "max_rows": [100_000],
+        "max_iter": [60],
     }
 }
 #: Settings of the search alone: the chosen model is fitted with its own.

@@ -32,5 +32,8 @@ def cache_dir() -> Path:
 
 
 def memory_limit() -> str:
-    """DuckDB's memory limit (``PONPARE_MEMORY``, default ``4GB``)."""
-    return os.environ.get("PONPARE_MEMORY") or "4GB"
+    """DuckDB's memory limit while ``ml`` reads (``PONPARE_ML_MEMORY``, default 1500MB).
+
+    Lower than the one of ``dbt build``, because the matrices need room beside it.
+    """
+    return os.environ.get("PONPARE_ML_MEMORY") or "1500MB"

@@ -24,7 +24,6 @@ from ml.latency import ranking_latency_ms
 from ml.models import MODELS, PurchaseModel
 from ml.pairs import (
     Candidates,
-    FeatureContract,
     TrainingSet,
     read_candidates,
     read_contract,
@@ -36,7 +35,7 @@ from ml.progress import peak_memory_mb, step
 from ml.publish import Run, publish
 from ml.reasons import ReasonWriter
 from ml.registry import model_path, save_model
-from ml.search import SearchResult, parameters_text, search
+from ml.search import parameters_text, search
 from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
@@ -108,6 +107,7 @@ def _compute(
     measured: list[Metric] = []
     model_rows: list[dict] = []
     grid: ScoredGrid | None = None
+    training: TrainingSet | None = None
     if known:
         with step(f"reading training pairs of {len(known)} weeks"):
             training = read_training_set(warehouse, contract, [c.date for c in known])
@@ -117,7 +117,9 @@ def _compute(
                 models[name] = build(name, parameters, random_state).fit(training)
             fit_seconds[name] = timed.seconds
             thresholds[name] = metrics.best_f1_threshold(
-                models[name].predict(training.features), training.label, training.weight
+                models[name].predict_in_chunks(training.features),
+                training.label,
+                training.weight,
             )
         candidates = read_candidates(warehouse, evaluated.date)
         n_pairs = candidates.shape[0] * candidates.shape[1]
@@ -150,9 +152,21 @@ def _compute(
                 }
             )
 
-    default, training, scores, candidates = _score(
-        warehouse, contract, cutoff, earlier, known, found, models, grid, random_state
-    )
+    name = found.best_model
+    if grid is not None and evaluated.date == cutoff.date:
+        default, scores, candidates = models[name], grid.scores[name], grid.candidates
+    else:
+        del training, grid
+        with step(f"reading training pairs of {len(earlier)} weeks"):
+            training = read_training_set(warehouse, contract, [c.date for c in earlier])
+        with step(f"fitting {name} on {len(training):,} pairs"):
+            default = build(name, found.best_parameters[name], random_state)
+            default.fit(training)
+        candidates = read_candidates(warehouse, cutoff.date)
+        n_pairs = candidates.shape[0] * candidates.shape[1]
+        with step(f"scoring {n_pairs:,} pairs of {cutoff.date}"):
+            grid = score_grid(warehouse, contract, candidates, [default])
+        scores = grid.scores[name]
     if not model_rows:
         model_rows = [_row_without_evaluation(default, training)]
     path = model_path(run_id, default.name)
@@ -251,32 +265,6 @@ def code_version() -> str:
     )
     commit = described.stdout.strip()
     return f"{version} {commit}" if commit else version
-
-
-def _score(
-    warehouse: Warehouse,
-    contract: FeatureContract,
-    cutoff: Cutoff,
-    earlier: list[Cutoff],
-    known: list[Cutoff],
-    found: SearchResult,
-    models: dict[str, PurchaseModel],
-    grid: ScoredGrid | None,
-    random_state: int,
-) -> tuple[PurchaseModel, TrainingSet, np.ndarray, Candidates]:
-    """Score the cutoff with the default model fitted on all labelled weeks before it."""
-    name = found.best_model
-    with step(f"reading training pairs of {len(earlier)} weeks"):
-        training = read_training_set(warehouse, contract, [c.date for c in earlier])
-    if grid is not None and [c.date for c in earlier] == [c.date for c in known]:
-        return models[name], training, grid.scores[name], grid.candidates
-    with step(f"fitting {name} on {len(training):,} pairs"):
-        model = build(name, found.best_parameters[name], random_state).fit(training)
-    candidates = read_candidates(warehouse, cutoff.date)
-    n_pairs = candidates.shape[0] * candidates.shape[1]
-    with step(f"scoring {n_pairs:,} pairs of {cutoff.date}"):
-        scored = score_grid(warehouse, contract, candidates, [model])
-    return model, training, scored.scores[name], candidates
 
 
 def _row_without_evaluation(model: PurchaseModel, training: TrainingSet) -> dict:

@@ -6,7 +6,10 @@ with candidates as (
     group by cutoff_date
 )
 
-select cutoffs.cutoff_date, cutoffs.n_coupons, candidates.n_candidates
+select
+    cutoffs.cutoff_date,
+    cutoffs.n_coupons,
+    candidates.n_candidates
 from {{ ref('cutoffs') }} as cutoffs
 left join candidates on cutoffs.cutoff_date = candidates.cutoff_date
 where cutoffs.n_coupons != coalesce(candidates.n_candidates, 0)

@@ -1,5 +1,9 @@
 -- rate = floor(100 * (1 - price / list price)), written without division
-select coupon_id, catalog_price_yen, discount_price_yen, discount_rate_percent
+select
+    coupon_id,
+    catalog_price_yen,
+    discount_price_yen,
+    discount_rate_percent
 from {{ ref('dim_coupons') }}
 where
     catalog_price_yen > 0

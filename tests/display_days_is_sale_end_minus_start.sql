@@ -1,5 +1,9 @@
 -- in calendar days, whatever the time of day
-select coupon_id, sale_start_at, sale_end_at, display_days
+select
+    coupon_id,
+    sale_start_at,
+    sale_end_at,
+    display_days
 from {{ ref('dim_coupons') }}
 where
     display_days != {{ dbt.datediff('sale_start_at', 'sale_end_at', 'day') }}

@@ -1,5 +1,8 @@
 -- Tokyo to Osaka is about 400 km as the crow flies
-select here.user_prefecture, here.coupon_prefecture, here.distance_km
+select
+    here.user_prefecture,
+    here.coupon_prefecture,
+    here.distance_km
 from {{ ref('int_prefecture_distances') }} as here
 inner join {{ ref('int_prefecture_distances') }} as back
     on

@@ -1,5 +1,8 @@
 -- what popularity is computed from: no sale of the target week, no second after the cutoff
-select sales.cutoff_date, sales.coupon_id, sales.seconds_on_sale
+select
+    sales.cutoff_date,
+    sales.coupon_id,
+    sales.seconds_on_sale
 from {{ ref('int_coupon_sales_before_cutoff') }} as sales
 left join {{ ref('int_candidate_coupons') }} as candidates
     on

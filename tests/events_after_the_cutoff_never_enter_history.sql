@@ -16,7 +16,7 @@ earlier_days as (
     from {{ ref('cutoffs') }} as cutoffs
     left join {{ ref('fct_purchases') }} as purchases
         on
-            purchases.purchase_date < cutoffs.cutoff_date
+            cutoffs.cutoff_date > purchases.purchase_date
             and purchases.is_listed_user
             and purchases.is_listed_coupon
     group by cutoffs.cutoff_date

@@ -1,8 +1,14 @@
 -- areas of coupons in no list are left out on purpose; no other row may be lost
 with listed as (
-    select coupon_hash, small_area_ja from {{ ref('stg_coupon_areas_train') }}
+    select
+        coupon_hash,
+        small_area_ja
+    from {{ ref('stg_coupon_areas_train') }}
     union
-    select coupon_hash, small_area_ja from {{ ref('stg_coupon_areas_test') }}
+    select
+        coupon_hash,
+        small_area_ja
+    from {{ ref('stg_coupon_areas_test') }}
 )
 
 select listed.*

@@ -1,4 +1,6 @@
-select users.cutoff_date, users.user_id
+select
+    users.cutoff_date,
+    users.user_id
 from {{ ref('feature_users') }} as users
 left join {{ ref('feature_user_profiles') }} as profiles
     on

@@ -1,5 +1,8 @@
 -- at 00:00, and its target week ends a week later
-select cutoff_date, cutoff_at, target_end_at
+select
+    cutoff_date,
+    cutoff_at,
+    target_end_at
 from {{ ref('cutoffs') }}
 where
     {{ day_of_week('cutoff_date') }} != 0

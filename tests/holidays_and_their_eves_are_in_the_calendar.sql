@@ -7,13 +7,29 @@ with expected as (
         false as is_holiday,
         false as is_day_before_holiday
     union all
-    select cast('2012-04-28' as date), 'saturday', false, true
+    select
+        cast('2012-04-28' as date),
+        'saturday',
+        false,
+        true
     union all
-    select cast('2012-04-29' as date), 'sunday', true, true
+    select
+        cast('2012-04-29' as date),
+        'sunday',
+        true,
+        true
     union all
-    select cast('2012-04-30' as date), 'monday', true, false
+    select
+        cast('2012-04-30' as date),
+        'monday',
+        true,
+        false
     union all
-    select cast('2012-05-01' as date), 'tuesday', false, false
+    select
+        cast('2012-05-01' as date),
+        'tuesday',
+        false,
+        false
 )
 
 select

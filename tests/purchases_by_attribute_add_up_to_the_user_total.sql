@@ -21,7 +21,10 @@ with totals as (
 ),
 
 expected as (
-    select cutoff_date, user_id, n_user_purchases
+    select
+        cutoff_date,
+        user_id,
+        n_user_purchases
     from {{ ref('feature_users') }}
     where n_user_purchases > 0
 ),

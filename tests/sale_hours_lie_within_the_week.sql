@@ -1,5 +1,7 @@
 -- and within the planned sale
-select features.coupon_id, features.sale_hours_in_week
+select
+    features.coupon_id,
+    features.sale_hours_in_week
 from {{ ref('feature_coupons') }} as features
 inner join {{ ref('dim_coupons') }} as coupons
     on features.coupon_id = coupons.coupon_id

@@ -5,7 +5,7 @@ with coupons as (
         case usable_on_{{ day.name }} when 'no_day_rule' then 1 else 0 end
         {%- if not loop.last %} + {% endif %}
         {% endfor -%}
-        as n_days_without_rule
+            as n_days_without_rule
     from {{ ref('dim_coupons') }}
 )
 

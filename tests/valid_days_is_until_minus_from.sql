@@ -1,5 +1,9 @@
 -- also: the three are null together
-select coupon_id, valid_from_date, valid_until_date, valid_days
+select
+    coupon_id,
+    valid_from_date,
+    valid_until_date,
+    valid_days
 from {{ ref('dim_coupons') }}
 where
     valid_days

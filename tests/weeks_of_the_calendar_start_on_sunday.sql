@@ -1,4 +1,7 @@
-select calendar_date, week_start_date, day_of_week
+select
+    calendar_date,
+    week_start_date,
+    day_of_week
 from {{ ref('dim_calendar') }}
 where
     {{ dbt.datediff('week_start_date', 'calendar_date', 'day') }} != day_of_week

@@ -50,6 +50,16 @@ class PurchaseModel(ABC):
     def restore(self, state: dict) -> PurchaseModel:
         """Take over what :meth:`state` returned, and return the model itself."""
 
+    def predict_in_chunks(
+        self, features: Features, chunk_rows: int = 250_000
+    ) -> np.ndarray:
+        """Return :meth:`predict` of many rows in bounded memory, shape (n,)."""
+        parts = [
+            self.predict(features.take(slice(start, start + chunk_rows)))
+            for start in range(0, len(features), chunk_rows)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+
     def check_contract(self, features: Features) -> None:
         """Raise ValueError unless the features are those the model was fitted on."""
         if features.contract != self.contract_:

@@ -62,11 +62,11 @@ class Logistic(PurchaseModel):
         """Fit both regressions; rows must come in a fixed order to repeat a fit."""
         self.contract_ = training.features.contract
         generator = np.random.default_rng(self.random_state)
-        buyers = training.take(_rows_of_buyers(training))
-        ranked, weight = _thin_negatives(buyers, self.max_rows, generator)
-        self._fit_ranking(ranked, weight)
-        everyone, weight = _thin_negatives(training, self.max_rows, generator)
-        self._fit_probability(everyone, weight)
+        for is_used, fit in (
+            (_is_of_buyer(training), self._fit_ranking),
+            (np.ones(len(training), dtype=bool), self._fit_probability),
+        ):
+            fit(*_thin_negatives(training, is_used, self.max_rows, generator))
         return self
 
     def predict(self, features: Features) -> np.ndarray:
@@ -174,7 +174,12 @@ class Logistic(PurchaseModel):
         )
         # a negative weighs on average as much as a positive
         weight = np.where(training.label, 1.0, weight / weight[~training.label].mean())
-        fitted = self._solve(design, training.label, weight, self.C)
+        with warnings.catch_warnings():
+            # the iteration bound is a setting, not a failure
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = LogisticRegression(C=self.C, max_iter=self.max_iter).fit(
+                design, training.label, sample_weight=weight
+            )
         n_inputs = inputs.shape[1]
         coefficients = fitted.coef_[0].astype(np.float32)
         self.coefficients_ = coefficients[:n_inputs]
@@ -188,20 +193,14 @@ class Logistic(PurchaseModel):
         design = np.column_stack(
             [self._ranking(inputs, features), inputs[:, self.user_columns_]]
         )
-        scale = weight.mean()
-        fitted = self._solve(design, training.label, weight / scale, 1.0)
+        # purchases are so rare that the default tolerance would stop at the start
+        fitted = LogisticRegression(
+            C=1.0, tol=1e-8, max_iter=self.max_iter
+        ).fit(design, training.label, sample_weight=weight)
         # a user's own order is the first regression's, whatever the sample says
         self.slope_ = float(max(fitted.coef_[0, 0], 1e-3))
         self.user_coefficients_ = fitted.coef_[0, 1:].astype(np.float32)
         self.intercept_ = float(fitted.intercept_[0])
-
-    def _solve(self, design, label, weight, C: float) -> LogisticRegression:
-        with warnings.catch_warnings():
-            # the iteration bound is a setting, not a failure
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return LogisticRegression(C=C, max_iter=self.max_iter).fit(
-                design, label, sample_weight=weight
-            )
 
     def _ranking(self, inputs: np.ndarray, features: Features) -> np.ndarray:
         log_odds = inputs @ self.coefficients_
@@ -225,7 +224,7 @@ class Logistic(PurchaseModel):
         self.user_columns_ = columns_of(("user",), self.contract_)
 
 
-def _rows_of_buyers(training: TrainingSet) -> np.ndarray:
+def _is_of_buyer(training: TrainingSet) -> np.ndarray:
     """Return which rows belong to a user who bought something in that week."""
     week = training.cutoff.astype("datetime64[D]").astype(np.int64)
     user_week = week * (int(training.user_id.max()) + 1) + training.user_id
@@ -233,14 +232,20 @@ def _rows_of_buyers(training: TrainingSet) -> np.ndarray:
 
 
 def _thin_negatives(
-    training: TrainingSet, max_rows: int, generator: np.random.Generator
+    training: TrainingSet,
+    is_used: np.ndarray,
+    max_rows: int,
+    generator: np.random.Generator,
 ) -> tuple[TrainingSet, np.ndarray]:
-    """Return at most about ``max_rows`` pairs, every positive among them, and weights."""
-    n_positives = int(training.label.sum())
-    n_negatives = len(training) - n_positives
+    """Return at most about ``max_rows`` used pairs, all positives among them, weighted.
+
+    What is left out of the negatives is added to the weight of those that stay.
+    """
+    n_positives = int((is_used & training.label).sum())
+    n_negatives = int(is_used.sum()) - n_positives
     share = min(1.0, max(max_rows - n_positives, 1) / max(n_negatives, 1))
-    kept = training.label | (generator.random(len(training)) < share)
-    thinned = training.take(kept)
+    is_kept = training.label | (generator.random(len(training)) < share)
+    thinned = training.take(is_used & is_kept)
     return thinned, np.where(thinned.label, 1.0, thinned.weight / share)
 
 

@@ -23,7 +23,8 @@ class SingleFeatureModel(PurchaseModel):
         """Fit intercept and slope of the logistic curve on weighted pairs."""
         self.contract_ = training.features.contract
         values = self._values(training.features).astype(np.float64)
-        curve = LogisticRegression(C=np.inf)
+        # purchases are so rare that the default tolerance would stop at the start
+        curve = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
         curve.fit(values[:, None], training.label, sample_weight=training.weight)
         # a ranking by the feature must stay one, whatever the sample says
         self.slope_ = float(max(curve.coef_[0, 0], 1e-6))

@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from datetime import date
 from pathlib import Path
 
-from ml.sample_data.world import Request, SampleDataError, generate
+from ml.sample_data.world import (
+    FIRST_DRIFT,
+    LAST_DRIFT,
+    Request,
+    SampleDataError,
+    generate,
+)
 
 _EXAMPLE = """\
 example:
@@ -35,9 +42,28 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="directory to write, made if absent"
     )
     parser.add_argument(
+        "--drift",
+        metavar="DATE",
+        help="let tastes and prices change from the week of this day on (YYYY-MM-DD)",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="write even if the same sample is there"
     )
     return parser
+
+
+def _drift(text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise SampleDataError("--drift must be a date like 2012-03-04.") from error
+    if not FIRST_DRIFT <= day <= LAST_DRIFT:
+        raise SampleDataError(
+            f"--drift must lie between {FIRST_DRIFT} and {LAST_DRIFT}."
+        )
+    return day
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -49,7 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise SampleDataError("--users must be 1 or more.")
         if options.seed < 0:
             raise SampleDataError("--seed must be 0 or more.")
-        request = Request(options.users, options.seed, options.out.absolute())
+        request = Request(
+            options.users, options.seed, options.out.absolute(), _drift(options.drift)
+        )
         written = generate(request, force=options.force)
     except SampleDataError as error:
         print(f"sample_data: {error}", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,21 @@ N_PREVIEW = len(PREVIEW_DAYS)
 # Registration to first purchase, days: levels and quantiles.
 LAG_LEVELS = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
 LAG_DAYS = (0.002, 0.01, 0.04, 0.12, 1.0, 6.0, 27.0, 48.0, 150.0)
-ACTIVE_SHARE = 0.306
+ACTIVE_SHARE = 0.36
+SPREE_SHARE = 0.004
+NEWCOMER_PULL = 2.0
+BURST_SHAPE = 4.0
+MIN_STEERED_USERS = 5000
+# Chance to buy a coupon of a kind bought 1, 2, 3, 4 or more times before.
+HABIT = (0.002, 0.004, 0.0, 0.18)
+# Chance that an early look ends in a purchase.
+PREVIEW_BUYERS = 0.08
+SEEN_PURCHASES = 0.80
+RECEIPT_HOME = 0.98
+RECEIPT_OWN = 0.32
+SPLIT_SHARE = 0.05
+# Weight of a user's best day of the week over the worst is the square of this.
+DAY_CONTRAST = 120.0
 LOOK, BEFORE, FLAGGED, AFTER, SILENT = range(5)
 
 
@@ -96,6 +109,10 @@ class Behaviour:
     ----------
     names, users, coupons, demand, preferences, ghosts
         The world.
+    later
+        A week, and the preferences that hold from it on.
+    wanted
+        Expected purchases per user over the year, beyond the first.
     seed
         Seed of all random streams.
     clock
@@ -109,6 +126,7 @@ class Behaviour:
         coupons: Coupons,
         demand: Demand,
         preferences: Preferences,
+        later: tuple[int, Preferences],
         ghosts: Ghosts,
         wanted: np.ndarray,
         seed: int,
@@ -118,7 +136,8 @@ class Behaviour:
         self.users = users
         self.coupons = coupons
         self.demand = demand
-        self.preferences = preferences
+        self._early_preferences = preferences
+        self._drift_week, self._late_preferences = later
         self.ghosts = ghosts
         self.seed = seed
         self.clock = clock
@@ -129,9 +148,34 @@ class Behaviour:
         self._plan_purchases()
         self._plan_looks()
         self._plan_people(wanted)
+        kind = (
+            coupons.catalog_price * 47 + coupons.prefecture
+        ) * np.int64(len(names.genres)) + coupons.genre
+        _, self._kind = np.unique(kind, return_inverse=True)
+        self._kind_size = np.bincount(self._kind)
+        self._n_kinds = len(self._kind_size)
+        self._is_campaign = coupons.campaign > 0
+        areas = names.small_area_prefecture
+        self._area_km = names.distance_km()[areas][:, areas]
+        np.fill_diagonal(self._area_km, -1.0)
+        self._history_key = np.empty(0, dtype=np.int64)
+        self._history_count = np.empty(0, dtype=np.int64)
+        self._awaited = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
+        self._debt = np.zeros(len(coupons), dtype=np.int64)
+        # Some offers are bought mostly where the log does not look.
+        tracked = stream(seed, "tracking").beta(2.2, 0.36, len(coupons))
+        self._flag_chance = tracked
         self._bought_keys = np.empty(0, dtype=np.int64)
+        self._uniform_key: tuple[str, int] = ("", -1)
+        self._uniform_values = np.empty((0, 7), dtype=np.float32)
         self._n_purchases = 0
         self._n_sessions = 0
+
+    def preferences(self, week: int) -> Preferences:
+        """Preferences that hold in a week."""
+        if week >= self._drift_week:
+            return self._late_preferences
+        return self._early_preferences
 
     # -- plans for the whole year -------------------------------------------------
 
@@ -183,7 +227,12 @@ class Behaviour:
         )
         viewing = presence * users.viewing[:, None].astype(np.float32)
         self._buying = weights_by_week(presence, wanted, weekly)
-        self._buying *= self.preferences.level[:, None].astype(np.float32)
+        drift = self._drift_week
+        for weeks, taste in (
+            (slice(0, drift), self._early_preferences),
+            (slice(drift, None), self._late_preferences),
+        ):
+            self._buying[:, weeks] *= taste.level[:, None].astype(np.float32)
         pull = self._buying.sum(axis=0) / np.maximum(presence.sum(axis=0), 1e-9)
         viewing *= (pull / pull.mean()).astype(np.float32)[None, :]
         viewing[users.never_views] = 0
@@ -205,6 +254,43 @@ class Behaviour:
             else:
                 high = middle
         self._pace_level = (low + high) / 2
+        self._n_bought = np.zeros(len(users), dtype=np.int64)
+        self._groups = self._expected_by_group(wanted)
+        self._weekday_factor = np.ones(7)
+        self._weekday_bought = np.zeros(7)
+
+    def _steer_weekdays(self, day: np.ndarray) -> None:
+        """Let the next weeks lean to weekdays that are behind their share."""
+        self._weekday_bought += np.bincount(day, minlength=7)
+        total = self._weekday_bought.sum()
+        if total < 1000:
+            return
+        target = np.array(published.WEEKDAY_PURCHASES)
+        ratio = target / target.sum() / (self._weekday_bought / total)
+        self._weekday_factor = np.clip(self._weekday_factor * ratio**0.5, 0.4, 2.5)
+
+    def _expected_by_group(self, wanted) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Prefecture and age groups, and their expected purchases by week."""
+        users = self.users
+        last = calendar.N_TRAIN_WEEKS
+        by_week = self._buying[:, :last]
+        scale = wanted / np.maximum(by_week.sum(axis=1), 1e-9)
+        week = self._first_second // WEEK_SECONDS
+        place = np.where(
+            users.has_prefecture, users.home_prefecture, len(self.names.prefectures)
+        )
+        upper = np.array([row[0] for row in published.AGE_PURCHASES])
+        age = np.minimum(np.searchsorted(upper, users.age), len(upper) - 1)
+        groups = []
+        for group, size in ((place, len(self.names.prefectures) + 1), (age, 5)):
+            expected = np.zeros((size, last))
+            for number in range(last):
+                expected[:, number] = np.bincount(
+                    group, by_week[:, number] * scale, size
+                ) + np.bincount(group[week == number], minlength=size)
+            if len(users) >= MIN_STEERED_USERS:
+                groups.append((group, expected))
+        return groups
 
     @property
     def _log_end(self) -> int:
@@ -235,46 +321,98 @@ class Behaviour:
 
     # -- one week -----------------------------------------------------------------
 
-    def weeks(self, last: int) -> Iterator[tuple[int, Purchases, Visits]]:
-        """Yield the events of weeks 0 to ``last``."""
-        for week in range(last + 1):
-            purchases, visits = self._week(week)
-            yield week, purchases, visits
-
-    def _week(self, week: int) -> tuple[Purchases, Visits]:
+    def simulate(self, week: int) -> tuple[Purchases, Visits]:
+        """Return the events of a week; weeks must be asked for in order."""
         rng = stream(self.seed, "week", week)
         active, chance = self._active(rng, week)
-        pairs = self._first_purchases(rng, week)
-        coupon, buy_n, look_n = self._demand_of(week, pairs)
-        bought, looked = self._choose(rng, week, active, chance, coupon, buy_n, look_n)
-        user = np.concatenate([pairs[0], bought[0]])
-        item = np.concatenate([pairs[1], bought[1]])
-        day = np.concatenate([
-            pairs[2],
-            self._choose_days(rng, week, bought[0], bought[1], is_look=False),
-        ])
-        is_first = np.zeros(len(user), dtype=bool)
-        is_first[: len(pairs[0])] = True
-        keep = day >= 0
-        user, item, day, is_first = user[keep], item[keep], day[keep], is_first[keep]
+        first = self._first_purchases(rng, week)
+        habit = self._habit(rng, week)
+        awaited = self._awaited_purchases(rng, week)
+        due = [np.concatenate(parts) for parts in zip(habit, awaited, strict=True)]
+        due.append(self._choose_days(rng, week, due[0], due[1], is_look=False))
+        user, item, day, is_first = _stack(first, due)
+        user, item, day, is_first = self._new_pairs(user, item, day, is_first)
+        coupon, buy_n, look_n = self._demand_of(week, item)
+        bought, looked, look_day = self._choose(
+            rng, week, active, chance, coupon, buy_n, look_n, (user, item)
+        )
+        bought_day = self._choose_days(rng, week, *bought, is_look=False)
+        user = np.concatenate([user, bought[0]])
+        item = np.concatenate([item, bought[1]])
+        day = np.concatenate([day, bought_day])
+        is_first = np.concatenate([is_first, np.zeros(len(bought[0]), dtype=bool)])
+        user, item, day, is_first = self._new_pairs(user, item, day, is_first)
         key = user * np.int64(len(self.coupons)) + item
-        _, once = np.unique(key, return_index=True)
-        user, item, day, is_first = user[once], item[once], day[once], is_first[once]
-        key = key[once]
-        new = ~np.isin(key, self._bought_keys)
-        user, item, day, is_first = user[new], item[new], day[new], is_first[new]
-        self._remember(week, key[new], item)
+        self._n_bought += np.bincount(user, minlength=len(self.users))
+        self._steer_weekdays(day)
+        self._remember(week, key, user, item)
+        self._await(week, *looked, look_day)
+        keep = self._not_bought(*looked, look_day, key, week)
         ghost = self._ghost_looks(rng, week, active, chance)
-        look_user, look_item = self._without(looked, key)
-        look_day = self._choose_days(rng, week, look_user, look_item, is_look=True)
-        look_user = np.concatenate([look_user, ghost[0]])
-        look_item = np.concatenate([look_item, ghost[1]])
-        look_day = np.concatenate([look_day, ghost[2]])
+        look_user = np.concatenate([looked[0][keep], ghost[0]])
+        look_item = np.concatenate([looked[1][keep], ghost[1]])
+        look_day = np.concatenate([look_day[keep], ghost[2]])
         keep = look_day >= 0
         return self._log(
             rng, week, user, item, day, is_first,
             look_user[keep], look_item[keep], look_day[keep],
         )
+
+    def _new_pairs(self, user, item, day, is_first):
+        """Drop pairs without a day, repeated ones, and those bought before."""
+        keep = day >= 0
+        user, item, day, is_first = user[keep], item[keep], day[keep], is_first[keep]
+        key = user * np.int64(len(self.coupons)) + item
+        _, once = np.unique(key, return_index=True)
+        once = once[~np.isin(key[once], self._bought_keys)]
+        once.sort()
+        return user[once], item[once], day[once], is_first[once]
+
+    def _habit(self, rng, week: int) -> tuple[np.ndarray, np.ndarray]:
+        """Purchases of a kind (prefecture, genre, price) that the user bought before.
+
+        Looked at once per coupon, in the week of its release.
+        """
+        user, item, chance = self._habit_chances(week)
+        taken = rng.random(len(user)) < chance
+        return user[taken], item[taken]
+
+    def _habit_chances(self, week: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Users, coupons and chances of habitual purchases in a week."""
+        released = np.flatnonzero(
+            (self._release_day // 7 == week) & ~self._is_campaign
+        )
+        kind = self._kind[released]
+        order = np.argsort(kind, kind="stable")
+        released, kind = released[order], kind[order]
+        n_kinds = np.int64(self._n_kinds)
+        history_kind = self._history_key % n_kinds
+        low = np.searchsorted(kind, history_kind, side="left")
+        high = np.searchsorted(kind, history_kind, side="right")
+        times = high - low
+        row = np.repeat(np.arange(len(times)), times)
+        within = np.arange(len(row)) - np.repeat(np.cumsum(times) - times, times)
+        count = np.minimum(self._history_count[row], len(HABIT)) - 1
+        user = (self._history_key // n_kinds)[row]
+        item = released[low[row] + within]
+        here = self._buying[user, week] > 0
+        return user[here], item[here], np.array(HABIT)[count][here]
+
+    def _await(self, week: int, user, item, day) -> None:
+        """Remember who looked at a coupon before its sale."""
+        early = (day >= 0) & (week * 7 + day < self._release_day[item])
+        self._awaited = (
+            np.concatenate([self._awaited[0], user[early]]),
+            np.concatenate([self._awaited[1], item[early]]),
+        )
+
+    def _awaited_purchases(self, rng, week: int) -> tuple[np.ndarray, np.ndarray]:
+        """Some of those who looked before the sale buy in the week of the release."""
+        user, item = self._awaited
+        due = self._release_day[item] < (week + 1) * 7
+        taken = due & (rng.random(len(user)) < PREVIEW_BUYERS)
+        self._awaited = (user[~due], item[~due])
+        return user[taken], item[taken]
 
     def _active(
         self, rng: np.random.Generator, week: int
@@ -289,90 +427,185 @@ class Behaviour:
         self, rng: np.random.Generator, week: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Certain purchases due in this week: users, coupons, days."""
-        second = self._first_second
-        due = np.flatnonzero((second >= 0) & (second // WEEK_SECONDS == week))
+        due = self._first_due(week)
         empty = np.empty(0, dtype=np.int64)
-        if len(due) == 0:
-            return empty, empty, empty
-        on_sale = np.flatnonzero(
-            (self.coupons.sale_start < (week + 1) * WEEK_SECONDS)
-            & (self.coupons.sale_end > week * WEEK_SECONDS)
-        )
-        day = second[due] // DAY_SECONDS
-        users, items, days = [], [], []
+        users, items, days = [empty], [empty], [empty]
+        on_sale = self._on_sale(week)
         step = max(1, CELLS_PER_BLOCK // max(len(on_sale), 1))
         for start in range(0, len(due), step):
-            who, when = due[start : start + step], day[start : start + step]
-            weights = self.preferences.block(on_sale, who).astype(np.float64)
-            size = self.demand.pairs[on_sale]
-            norm = weights.mean(axis=1)
-            offset = when[None, :] - self._release_day[on_sale][:, None]
-            inside = (offset >= 0) & (offset < self.demand.day_share.shape[1])
-            share = self.demand.day_share[
-                on_sale[:, None], np.where(inside, offset, 0)
-            ]
-            open_until = np.minimum(
-                self.coupons.sale_end[on_sale][:, None],
-                ((when + 1) * DAY_SECONDS)[None, :],
-            )
-            open_from = np.maximum(
-                self.coupons.sale_start[on_sale][:, None], second[who][None, :]
-            )
-            share = np.where(inside & (open_until - open_from > 300), share, 0.0)
-            pull = 1 + 8 * self.coupons.newcomer_pull[on_sale]
-            weights *= (size * pull / np.maximum(norm, 1e-12))[:, None] * share
-            total = np.cumsum(weights.T, axis=1)
+            who = due[start : start + step]
+            total = np.cumsum(self._first_weights(week, on_sale, who).T, axis=1)
             level = rng.random(len(who)) * total[:, -1]
             chosen = (total <= level[:, None]).sum(axis=1)
             ok = total[:, -1] > 0
             users.append(who[ok])
             items.append(on_sale[np.minimum(chosen[ok], len(on_sale) - 1)])
-            days.append(when[ok] - week * 7)
+            days.append(self._first_second[who[ok]] // DAY_SECONDS - week * 7)
         return np.concatenate(users), np.concatenate(items), np.concatenate(days)
 
+    def _first_due(self, week: int) -> np.ndarray:
+        second = self._first_second
+        return np.flatnonzero((second >= 0) & (second // WEEK_SECONDS == week))
+
+    def _on_sale(self, week: int) -> np.ndarray:
+        return np.flatnonzero(
+            (self.coupons.sale_start < (week + 1) * WEEK_SECONDS)
+            & (self.coupons.sale_end > week * WEEK_SECONDS)
+        )
+
+    def _first_weights(
+        self, week: int, on_sale: np.ndarray, who: np.ndarray
+    ) -> np.ndarray:
+        """Weights of coupons (rows) for the certain purchases of users (columns)."""
+        second = self._first_second[who]
+        when = second // DAY_SECONDS
+        weights = self.preferences(week).block(on_sale, who).astype(np.float64)
+        norm = weights.mean(axis=1)
+        offset = when[None, :] - self._release_day[on_sale][:, None]
+        inside = (offset >= 0) & (offset < self.demand.day_share.shape[1])
+        share = self.demand.day_share[on_sale[:, None], np.where(inside, offset, 0)]
+        open_until = np.minimum(
+            self.coupons.sale_end[on_sale][:, None], ((when + 1) * DAY_SECONDS)[None, :]
+        )
+        open_from = np.maximum(
+            self.coupons.sale_start[on_sale][:, None], second[None, :]
+        )
+        share = np.where(inside & (open_until - open_from > 300), share, 0.0)
+        pull = 1 + NEWCOMER_PULL * self.coupons.newcomer_pull[on_sale]
+        size = self.demand.pairs[on_sale] * pull
+        return weights * (size / np.maximum(norm, 1e-12))[:, None] * share
+
+    # -- the truth of the test week -------------------------------------------------
+
+    def test_intensity(self) -> tuple[np.ndarray, np.ndarray]:
+        """Expected purchases of test coupons in the test week, before it begins.
+
+        To be called after week 51 and before week 52 are simulated.
+
+        Returns
+        -------
+        coupons, intensity
+            Test coupons, and for each user (rows) and test coupon (columns) the
+            expected purchases given all tastes and the log so far.
+        """
+        week = calendar.TEST_WEEK
+        coupons = np.flatnonzero(self.coupons.is_test)
+        n_users = len(self.users)
+        intensity = np.zeros((n_users, len(coupons)), dtype=np.float32)
+        day = self._release_day[coupons][:, None] + np.arange(
+            self.demand.day_share.shape[1]
+        )
+        inside = np.where(day // 7 == week, self.demand.day_share[coupons], 0)
+        expected = self.demand.pairs[coupons] * inside.sum(axis=1)
+        step = max(1, CELLS_PER_BLOCK // n_users)
+        everyone = np.arange(n_users)
+        for start in range(0, len(coupons), step):
+            rows = coupons[start : start + step]
+            weights = self.preferences(week).block(rows, everyone)
+            weights *= self._buying[:, week]
+            total = weights.sum(axis=1, dtype=np.float64)
+            factor = expected[start : start + step] / np.maximum(total, 1e-30)
+            weights *= factor[:, None].astype(np.float32)
+            intensity[:, start : start + step] = weights.T
+        column_of = np.full(len(self.coupons), -1, dtype=np.int64)
+        column_of[coupons] = np.arange(len(coupons))
+        user, item, chance = self._habit_chances(week)
+        ours = column_of[item] >= 0
+        np.add.at(
+            intensity, (user[ours], column_of[item[ours]]),
+            chance[ours].astype(np.float32),
+        )
+        user, item = self._awaited
+        ours = (column_of[item] >= 0) & (self._release_day[item] < (week + 1) * 7)
+        np.add.at(
+            intensity, (user[ours], column_of[item[ours]]), np.float32(PREVIEW_BUYERS)
+        )
+        due = self._first_due(week)
+        on_sale = self._on_sale(week)
+        weights = self._first_weights(week, on_sale, due)
+        weights /= np.maximum(weights.sum(axis=0), 1e-30)
+        listed = np.flatnonzero(self.coupons.is_test[on_sale])
+        intensity[np.ix_(due, column_of[on_sale[listed]])] += weights[listed].T
+        return coupons, intensity
+
     def _demand_of(
-        self, week: int, pairs: tuple[np.ndarray, np.ndarray, np.ndarray]
+        self, week: int, bought: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Coupons with something left to place: purchases and looks of each."""
         n = len(self.coupons)
         buy = np.zeros(n, dtype=np.int64)
         look = np.zeros(n, dtype=np.int64)
         for target, plan in ((buy, self._buy_plan), (look, self._look_plan)):
             coupons, counts = plan.get(week, (np.empty(0, dtype=np.int64),) * 2)
             target[coupons] = counts
-        buy = np.maximum(buy - np.bincount(pairs[1], minlength=n), 0)
+        taken = np.bincount(bought, minlength=n)
+        # What certain purchases take beyond the plan counts against later weeks.
+        self._debt += taken
+        paid = np.minimum(buy, self._debt)
+        buy -= paid
+        self._debt -= paid
         coupon = np.flatnonzero((buy > 0) | (look > 0))
         coupon = coupon[np.argsort(self.coupons.genre[coupon], kind="stable")]
         return coupon, buy[coupon], look[coupon]
 
-    def _choose(
-        self, rng, week, active, chance, coupon, buy_n, look_n
-    ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    def _choose(self, rng, week, active, chance, coupon, buy_n, look_n, due):
+        """Pairs bought, pairs looked at, and the days of the looks."""
         empty = np.empty(0, dtype=np.int64)
         if len(active) == 0 or len(coupon) == 0:
-            return (empty, empty), (empty, empty)
-        burst = rng.gamma(1.5, 1 / 1.5, len(active))
+            return (empty, empty), (empty, empty), empty
+        burst = rng.gamma(BURST_SHAPE, 1 / BURST_SHAPE, len(active))
+        burst *= np.where(rng.random(len(active)) < SPREE_SHARE, 4.0, 1.0)
         buy_weight = self._buying[active, week] / chance * burst
+        buy_weight *= self._steering(week)[active]
         look_weight = self._viewing[active, week] / chance * np.sqrt(burst)
         buy_weight = buy_weight.astype(np.float32)
         look_weight = look_weight.astype(np.float32)
-        bought_user, bought_item, look_user, look_item = [], [], [], []
+        column_of = np.full(len(self.users), -1, dtype=np.int64)
+        column_of[active] = np.arange(len(active))
+        row_of = np.full(len(self.coupons), -1, dtype=np.int64)
+        row_of[coupon] = np.arange(len(coupon))
+        n_coupons = np.int64(len(self.coupons))
+        taken_user = np.concatenate([self._bought_keys // n_coupons, due[0]])
+        taken_item = np.concatenate([self._bought_keys % n_coupons, due[1]])
+        taken_row, taken_column = row_of[taken_item], column_of[taken_user]
+        parts: list[tuple[np.ndarray, ...]] = []
         step = max(1, CELLS_PER_BLOCK // len(active))
         for start in range(0, len(coupon), step):
             rows = coupon[start : start + step]
-            weights = self.preferences.block(rows, active)
+            weights = self.preferences(week).block(rows, active)
             looks = np.sqrt(weights)
             weights *= buy_weight
             looks *= look_weight
+            inside = (taken_row >= start) & (taken_row < start + len(rows))
+            inside &= taken_column >= 0
+            weights[taken_row[inside] - start, taken_column[inside]] = 0
             row, column = draw_pairs(rng, weights, buy_n[start : start + step])
-            bought_user.append(active[column])
-            bought_item.append(rows[row])
-            row, column = draw_pairs(rng, looks, look_n[start : start + step])
-            look_user.append(active[column])
-            look_item.append(rows[row])
-        return (
-            (np.concatenate(bought_user), np.concatenate(bought_item)),
-            (np.concatenate(look_user), np.concatenate(look_item)),
+            look_row, look_column = draw_pairs(rng, looks, look_n[start : start + step])
+            parts.append(
+                (active[column], rows[row], active[look_column], rows[look_row])
+            )
+        bought_user, bought_item, look_user, look_item = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
         )
+        look_day = self._choose_days(rng, week, look_user, look_item, is_look=True)
+        return (bought_user, bought_item), (look_user, look_item), look_day
+
+    def _steering(self, week: int) -> np.ndarray:
+        """Factor per user that brings groups to their published yearly totals.
+
+        Groups are prefectures (with "not registered") and ages. A group that is
+        behind its expectation so far buys a little more, one ahead a little less.
+        """
+        factor = np.ones(len(self.users))
+        if not 3 <= week < calendar.TEST_WEEK:
+            return factor
+        for group, expected in self._groups:
+            actual = np.bincount(group, self._n_bought, expected.shape[0])
+            ahead = min(week + 6, calendar.N_TRAIN_WEEKS)
+            so_far = expected[:, :week].sum(axis=1)
+            soon = np.maximum(expected[:, week:ahead].sum(axis=1), 1.0)
+            factor *= np.clip(1 + (so_far - actual) / soon, 0.5, 2.0)[group]
+        return factor
 
     def _choose_days(self, rng, week, user, item, is_look) -> np.ndarray:
         """Day of the week for each pair, -1 where no day fits."""
@@ -384,15 +617,25 @@ class Behaviour:
         offset = day[None, :] - first[:, None]
         inside = (offset >= 0) & (offset < share.shape[1])
         weight = np.where(inside, share[item[:, None], np.where(inside, offset, 0)], 0)
-        weight *= self._day_mood(week, user)
+        if not is_look:
+            weight *= self._weekday_factor
+        mood = self._day_mood(week, user)
+        weight *= np.where(self.coupons.is_free[item][:, None], 1.0, mood)
         return self._pick_day(rng, week, user, weight)
 
     def _day_mood(self, week: int, user: np.ndarray) -> np.ndarray:
-        """Users come on some days of their active weeks: weights, shape (n, 7)."""
-        level = np.random.default_rng([self.seed, 77, week]).random(
-            (len(self.users), 7), dtype=np.float32
-        )
-        return np.where(level[user] < 0.3, 1.0, 0.04)
+        """Users come on few days of their active weeks: weights, shape (n, 7)."""
+        level = self._uniform("days", week)[user]
+        return DAY_CONTRAST ** (2 * level - 1)
+
+    def _uniform(self, name: str, week: int) -> np.ndarray:
+        """One uniform number per user and day of a week, shape (users, 7)."""
+        if self._uniform_key != (name, week):
+            self._uniform_key = (name, week)
+            self._uniform_values = stream(self.seed, name, week).random(
+                (len(self.users), 7), dtype=np.float32
+            )
+        return self._uniform_values
 
     def _pick_day(self, rng, week, user, weight) -> np.ndarray:
         day = week * 7 + np.arange(7)
@@ -426,16 +669,27 @@ class Behaviour:
         day = self._pick_day(rng, week, user, share)
         return user, item + len(self.coupons), day
 
-    def _without(self, looked, bought_key):
-        key = looked[0] * np.int64(len(self.coupons)) + looked[1]
-        keep = ~np.isin(key, bought_key) & ~np.isin(key, self._bought_keys)
-        return looked[0][keep], looked[1][keep]
+    def _not_bought(self, user, item, day, bought_key, week) -> np.ndarray:
+        """Looks that are no part of a purchase; early looks stay in any case."""
+        key = user * np.int64(len(self.coupons)) + item
+        early = week * 7 + day < self._release_day[item]
+        return early | ~(np.isin(key, bought_key) | np.isin(key, self._bought_keys))
 
-    def _remember(self, week: int, key: np.ndarray, item: np.ndarray) -> None:
-        """Keep the pairs of coupons that are still on sale next week."""
+    def _remember(self, week: int, key, user, item) -> None:
+        """Keep the pairs of coupons still on sale next week, and kinds bought."""
         keys = np.concatenate([self._bought_keys, key])
         ends = self.coupons.sale_end[keys % len(self.coupons)]
         self._bought_keys = keys[ends > (week + 1) * WEEK_SECONDS]
+        many = self._kind_size[self._kind[item]] > 1
+        kinds = user[many] * np.int64(self._n_kinds) + self._kind[item[many]]
+        both = np.concatenate([self._history_key, kinds])
+        counts = np.concatenate([
+            self._history_count, np.ones(len(kinds), dtype=np.int64)
+        ])
+        self._history_key, where = np.unique(both, return_inverse=True)
+        self._history_count = np.bincount(
+            where, counts, len(self._history_key)
+        ).astype(np.int64)
 
     # -- from pairs to rows -------------------------------------------------------
 
@@ -453,10 +707,9 @@ class Behaviour:
     def _bought_rows(self, rng, week, user, item, day, is_first) -> dict:
         """Rows around each purchase: looks before, the flagged row, looks after."""
         n = len(user)
-        seen = rng.random(n) < 0.83
-        seen |= is_first & (rng.random(n) < 0.5)
+        seen = is_first | (rng.random(n) < SEEN_PURCHASES)
         seen &= ~self.users.never_views[user]
-        flagged = seen & (rng.random(n) < 0.678 / 0.83)
+        flagged = seen & (rng.random(n) < self._flag_chance[item])
         before = np.where(seen, _counts_before(rng, n), 0)
         after = np.where(seen, rng.geometric(0.38, n) - 1 + (rng.random(n) < 0.6), 0)
         before = np.where(seen & ~flagged & (before + after == 0), 1, before)
@@ -470,7 +723,7 @@ class Behaviour:
         ]
         index = np.concatenate([p for p, _ in parts])
         kind = np.concatenate([np.full(len(p), k) for p, k in parts])
-        slot = rng.random(n) < 0.3
+        slot = rng.random(n) < SPLIT_SHARE
         place = rng.random(n)
         rank = place[index] + 1e-3 * (kind == FLAGGED) + 1e-3 * (kind == SILENT)
         rank = rank + 2e-3 * (kind == AFTER)
@@ -505,9 +758,15 @@ class Behaviour:
         morning = np.maximum(morning - self.clock.share_before(low), 0)
         span = self.clock.share_before(high) - self.clock.share_before(low)
         n_pairs = len(user)
-        coin = rng.random(len(low))
+        # One part of the day per user and day, so that rows meet in few sessions.
+        mood = self._uniform("hours", week)[events["user"], events["day"]]
+        pair_free = rng.random(max(n_pairs, 1)) < SPLIT_SHARE
+        own = rng.random(len(low)) < SPLIT_SHARE
+        own[bought] = pair_free[events["pair"][bought]]
         pair_coin = rng.random(max(n_pairs, 1))
+        coin = rng.random(len(low))
         coin[bought] = pair_coin[events["pair"][bought]]
+        coin = np.where(own, coin, mood)
         half = (coin * np.maximum(span, 1e-9) >= morning).astype(np.int64)
         key = ((events["user"] * 7 + events["day"]) * 2 + half) * 2 + events["slot"]
         order = np.lexsort((events["rank"], key))
@@ -547,8 +806,10 @@ class Behaviour:
         )[genre]
         again = np.where(self.coupons.campaign[item] > 0, 0, again)
         extra = np.where(
-            rng.random(n) < again * 0.72, rng.geometric(0.68, n), 0
+            rng.random(n) < again * 0.66, rng.geometric(0.68, n), 0
         )
+        many = (extra > 0) & (rng.random(n) < 0.015)
+        extra = np.where(many, extra + rng.geometric(0.18, n), extra)
         source = np.concatenate([np.arange(n), np.repeat(np.arange(n), extra)])
         is_extra = np.arange(len(source)) >= n
         moment = second[source] + np.where(
@@ -595,14 +856,28 @@ class Behaviour:
         return purchases, visits
 
     def _purchase_areas(self, rng, user, item) -> np.ndarray:
-        """Area on the receipt: the home if listed, more often the shop's own."""
+        """Area on the receipt: home if listed, the shop's own, or the nearest listed."""
         home = self.users.home_area[user]
         own = self.coupons.small_area[item]
-        listed = self.coupons.area_lists[item, home]
-        level = rng.random(len(user))
-        area = np.where(listed & (level < 0.62), home, own)
+        lists = self.coupons.area_lists[item]
+        at_home = lists[np.arange(len(item)), home] & (
+            rng.random(len(user)) < RECEIPT_HOME
+        )
+        other = np.where(lists, self._area_km[home], np.inf).argmin(axis=1)
+        area = np.where(rng.random(len(user)) < RECEIPT_OWN, own, other)
+        area = np.where(at_home, home, area)
         odd = rng.random(len(user)) < 0.0012
-        return np.where(odd, rng.integers(0, 55, len(user)), area)
+        return np.where(odd, rng.integers(0, lists.shape[1], len(user)), area)
+
+
+def _stack(first, due):
+    """Join certain first purchases with the other purchases that are due."""
+    is_first = np.zeros(len(first[0]) + len(due[0]), dtype=bool)
+    is_first[: len(first[0])] = True
+    user, item, day = (
+        np.concatenate(parts) for parts in zip(first, due, strict=True)
+    )
+    return user, item, day, is_first
 
 
 def draw_pairs(
@@ -676,7 +951,7 @@ def _repeat_looks(rng, user, item, day) -> dict:
     shares = np.array([0.817, 0.128, 0.032, 0.0118, 0.005, 0.0024, 0.0013, 0.0013])
     times = 1 + rng.choice(len(shares), size=n, p=shares / shares.sum())
     index = np.repeat(np.arange(n), times)
-    slot = (rng.random(len(index)) < 0.3).astype(np.int64)
+    slot = (rng.random(len(index)) < SPLIT_SHARE).astype(np.int64)
     return {
         "user": user[index],
         "item": item[index],
@@ -694,7 +969,7 @@ def _page_serials(rng, starts, session) -> np.ndarray:
     first = np.where(
         rng.random(len(starts)) < 0.55, 1, 1 + rng.geometric(0.28, len(starts))
     )
-    step = 1 + np.floor(rng.exponential(1.0, n) ** 2.2 * 1.3).astype(np.int64)
+    step = 1 + np.floor(rng.exponential(1.0, n) ** 2.2 * 0.66).astype(np.int64)
     walked = np.cumsum(step)
     return first[session] + walked - walked[starts][session]
 

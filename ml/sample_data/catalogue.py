@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
@@ -13,7 +14,9 @@ from ml.sample_data.streams import draw_quota, quota, random_hashes, stream
 from ml.sample_data.users import N_HIDDEN
 
 NOON = DAY_SECONDS // 2
-FREE_DISPLAY_DAYS = 5
+# Part of the variance of quality that re-issues of one offer share.
+SHARED_QUALITY = 0.35
+REISSUE_LEVEL = 1.02
 
 
 @dataclass
@@ -76,9 +79,15 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
     place_of_shop = _places(rng, names, genre_of_shop)
     catalog_of_shop, discount_of_shop = _prices(rng, names, genre_of_shop)
     capsule_of_shop = _capsules(rng, names, genre_of_shop)
-    areas_of_shop = _areas(rng, names, genre_of_shop, place_of_shop)
-    usable_of_shop = _usable(rng, names, genre_of_shop)
-    quality_of_shop = rng.normal(0, 1, n_shops)
+    areas_of_shop = _areas(
+        rng, names, genre_of_shop, place_of_shop, np.bincount(shop[~is_test], minlength=n_shops),
+    )
+    size_of_shop = np.bincount(shop[~is_test], minlength=n_shops)
+    usable_of_shop = _usable(rng, names, genre_of_shop, size_of_shop)
+    no_validity = _without_validity(
+        rng, names, genre_of_shop, size_of_shop, usable_of_shop[:, 0] < 0
+    )
+    quality_of_shop = np.clip(rng.normal(0, 1, n_shops), -2.5, 2.5)
     hidden_of_shop = rng.normal(0, 1, (n_shops, N_HIDDEN))
 
     catalog, discount = catalog_of_shop[shop], discount_of_shop[shop]
@@ -95,7 +104,9 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
 
     display = _display_days(rng, names, genre, release_day, is_test)
     sale_start = release_day * DAY_SECONDS + NOON
-    valid_from, valid_until = _validity(rng, names, genre, release_day + display)
+    valid_from, valid_until = _validity(
+        rng, names, genre, release_day + display, no_validity[shop]
+    )
     usable = usable_of_shop[shop]
 
     coupons = Coupons(
@@ -116,8 +127,8 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
         valid_until=valid_until,
         usable=usable,
         shop=shop,
-        quality=np.sqrt(0.55) * quality_of_shop[shop]
-        + np.sqrt(0.45) * rng.normal(0, 1, n),
+        quality=np.sqrt(SHARED_QUALITY) * quality_of_shop[shop]
+        + np.sqrt(1 - SHARED_QUALITY) * rng.normal(0, 1, n),
         hidden=hidden_of_shop[shop],
         is_free=np.zeros(n, dtype=bool),
         campaign=np.zeros(n),
@@ -273,27 +284,30 @@ def _shops(
         n = len(slots)
         if n == 0:
             continue
-        again = reissued[number]
-        mean_multi = 2.95
-        share_multi = again / mean_multi / (again / mean_multi + 1 - again)
+        # Lives of shops reach beyond the year at both ends: draw more, cut, rank.
+        multi = float(np.clip(REISSUE_LEVEL * reissued[number], 0.05, 0.9))
+        mean_size = 3.3
+        share = multi / mean_size / (multi / mean_size + 1 - multi)
+        m = 4 * n + 20
+        size = np.where(rng.random(m) < share, 1 + rng.geometric(1 / 2.2, m), 1)
         size = np.where(
-            rng.random(n) < share_multi,
-            2 + rng.geometric(1 / (mean_multi - 1), n) - 1,
-            1,
+            (size > 1) & (rng.random(m) < 0.02), size + rng.integers(5, 40, m), size
         )
-        size = np.where(rng.random(n) < 0.004, size + rng.integers(5, 32, n), size)
-        size = size[: int(np.searchsorted(np.cumsum(size), n)) + 1]
-        owner = np.repeat(np.arange(len(size)), size)[:n]
-        start = rng.random(len(size)) * 420 - 50
-        gap = rng.gamma(1.2, 26.0, n)
-        order_in_shop = np.arange(n) - np.searchsorted(owner, owner)
-        cumulative = np.cumsum(np.where(order_in_shop == 0, 0, gap))
-        begin = cumulative[np.searchsorted(owner, owner)]
-        moment = start[owner] + cumulative - begin
-        moment = np.mod(moment + 50, 420)
-        ranked = owner[np.argsort(moment, kind="stable")]
+        owner = np.repeat(np.arange(m), size)
+        start = rng.random(m) * 1000 - 630
+        gap = rng.lognormal(np.log(24.0), 1.1, len(owner))
+        begin = np.concatenate([[0], np.cumsum(size)[:-1]])
+        gap[begin] = 0
+        walked = np.cumsum(gap)
+        moment = start[owner] + walked - walked[begin][owner]
+        inside = np.flatnonzero((moment >= 0) & (moment < 370))
+        inside = inside[:n] if len(inside) >= n else inside
+        while len(inside) < n:
+            inside = np.concatenate([inside, inside])[:n]
+        order = np.argsort(moment[inside], kind="stable")
+        _, ranked = np.unique(owner[inside][order], return_inverse=True)
         shop[slots] = first + ranked
-        first += len(size)
+        first += int(ranked.max()) + 1
     _, shop = np.unique(shop, return_inverse=True)
     return shop
 
@@ -343,20 +357,46 @@ def _prices(
     levels = np.array([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
     for number, slug in enumerate(names.genres):
         members = np.flatnonzero(genre == number)
-        mean, sd = published.PRICES[slug][:2]
-        rates = published.RATES[slug]
-        rate = np.interp(rng.random(len(members)), levels, (50, *rates)) / 100
-        low = rng.random(len(members)) < 0.006
+        n = len(members)
+        _, discount_sd, mean, sd = published.PRICES[slug][:4]
+        points = (50, *published.RATES[slug])
+        z_catalog = norm.ppf((rng.permutation(n) + rng.random(n)) / max(n, 1))
+        z_catalog = np.clip(z_catalog, -3.5, 3.5)
+        z_free = rng.normal(0, 1, n)
+        rate = _linked_rates(z_catalog, z_free, sd, discount_sd, levels, points)
+        low = rng.random(n) < 0.006
         rate[low] = rng.choice([0.0, 0.2, 0.3, 0.4, 0.45], size=int(low.sum()))
-        rate_z = (rate - published.PRICES[slug][4] / 100) / 0.12
-        log_price = rng.normal(mean, sd, len(members)) - 0.04 * rate_z
-        discount[members] = _nice_price(rng, np.exp(log_price))
-        exact = discount[members] / (1 - rate)
-        half = np.abs(rate - 0.5) < 0.006
-        nice = np.where(half, 2 * discount[members], _nice_catalog(exact))
-        catalog[members] = np.maximum(nice, discount[members])
-        catalog[members[rate == 0]] = discount[members[rate == 0]]
+        raw = np.exp(mean + sd * z_catalog)
+        catalog[members] = _nice_catalog(raw)
+        half = np.abs(rate - 0.5) < 0.004
+        price = _nice_price(rng, catalog[members] * (1 - rate))
+        most = np.floor(catalog[members] * np.where(low, 1.0, 0.5))
+        price = np.where(half, catalog[members] // 2, np.minimum(price, most))
+        discount[members] = np.where(rate == 0, catalog[members], price)
     return catalog.astype(np.int64), discount.astype(np.int64)
+
+
+def _linked_rates(
+    z_catalog: np.ndarray,
+    z_free: np.ndarray,
+    sd: float,
+    wanted_sd: float,
+    levels: np.ndarray,
+    points: tuple[float, ...],
+) -> np.ndarray:
+    """Discounts, tied to catalogue prices so that discount prices spread as wanted."""
+    low, high = -0.97, 0.97
+    rate = np.full(len(z_catalog), 0.5)
+    for _ in range(30):
+        link = (low + high) / 2
+        z_keep = link * z_catalog + np.sqrt(1 - link**2) * z_free
+        rate = np.interp(1 - norm.cdf(z_keep), levels, points) / 100
+        spread = np.std(sd * z_catalog + np.log(1 - rate)) if len(rate) > 1 else 0.0
+        if spread < wanted_sd:
+            low = link
+        else:
+            high = link
+    return rate
 
 
 def _nice_price(rng: np.random.Generator, price: np.ndarray) -> np.ndarray:
@@ -373,7 +413,7 @@ def _nice_price(rng: np.random.Generator, price: np.ndarray) -> np.ndarray:
 
 def _nice_catalog(price: np.ndarray) -> np.ndarray:
     step = np.where(price >= 10_000, 500, np.where(price >= 2000, 50, 10))
-    return np.ceil(price / step) * step
+    return np.maximum(np.round(price / step), 1) * step
 
 
 def _capsules(
@@ -390,7 +430,11 @@ def _capsules(
 
 
 def _areas(
-    rng: np.random.Generator, names: Names, genre: np.ndarray, place: np.ndarray
+    rng: np.random.Generator,
+    names: Names,
+    genre: np.ndarray,
+    place: np.ndarray,
+    sizes: np.ndarray,
 ) -> np.ndarray:
     """Listing areas of each shop, shape (shops, 55), the nearest areas first."""
     n_areas = len(names.small_areas)
@@ -398,11 +442,20 @@ def _areas(
     for number, slug in enumerate(names.genres):
         members = np.flatnonzero(genre == number)
         p25, p50, p75, p95, top, one = published.GENRE_AREAS[slug]
-        levels = [0.0, 0.01, 0.25, 0.5, 0.75, 0.95, 1.0]
-        largest = min(top, p95 * 1.6 + 1)
+        levels = [0.0, 0.02, 0.25, 0.5, 0.75, 0.95, 1.0]
+        least = max(1.0, 0.75 * p25)
+        largest = min(top, p95 * 1.12 + 1)
         drawn = np.interp(
-            rng.random(len(members)), levels, (1, 1, p25, p50, p75, p95, largest)
+            rng.random(len(members)), levels, (1, least, p25, p50, p75, p95, largest)
         )
+        wanted = published.GENRE_AREA_MEAN[slug] * sizes[members].sum()
+        for _ in range(40):
+            now = (np.round(drawn) * sizes[members]).sum()
+            tail = drawn > max(p75, 1.5)
+            tail_sum = (drawn * sizes[members])[tail].sum()
+            if tail_sum > 0:
+                step = np.clip((wanted - now + tail_sum) / tail_sum, 0.7, 1.6)
+                drawn[tail] = np.clip(drawn[tail] * step, 2, top)
         want[members] = np.clip(np.round(drawn), 1, n_areas)
     km = names.distance_km()[names.small_area_prefecture][:, names.small_area_prefecture]
     lists = np.zeros((len(genre), n_areas), dtype=bool)
@@ -416,14 +469,33 @@ def _areas(
     return lists
 
 
+def _fill_share(
+    rng: np.random.Generator, sizes: np.ndarray, share: float
+) -> np.ndarray:
+    """Mark shops so that their coupons make up ``share`` of all, as nearly as can be."""
+    if share > 0.5:
+        return ~_fill_share(rng, sizes, 1 - share)
+    wanted = share * sizes.sum()
+    chosen = np.zeros(len(sizes), dtype=bool)
+    left = round(wanted)
+    chosen[sizes == 0] = rng.random(int((sizes == 0).sum())) < share
+    for shop in rng.permutation(np.flatnonzero(sizes > 0)):
+        if sizes[shop] <= left:
+            chosen[shop] = True
+            left -= sizes[shop]
+        if left == 0:
+            break
+    return chosen
+
+
 def _usable(
-    rng: np.random.Generator, names: Names, genre: np.ndarray
+    rng: np.random.Generator, names: Names, genre: np.ndarray, sizes: np.ndarray
 ) -> np.ndarray:
     """Usable-day flags of each shop, shape (shops, 9); -1 stands for null."""
     usable = np.full((len(genre), 9), -1, dtype=np.int64)
     for number, slug in enumerate(names.genres):
         members = np.flatnonzero(genre == number)
-        null = rng.random(len(members)) < published.USABLE_NULL[slug] / 100
+        null = _fill_share(rng, sizes[members], published.USABLE_NULL[slug] / 100)
         members = members[~null]
         patterns = published.USABLE_PATTERNS[slug]
         shares = np.array(list(patterns.values())) / 100
@@ -458,6 +530,7 @@ def _other_patterns(
     two = np.zeros(9)
     two[[4, 5, 6, 8]] = np.array(published.USABLE_TWO[slug]) / 100
     zero_left = np.clip((zero - shares @ (digits == 0)) / rest, 0, 0.95)
+    two[[0, 1, 2, 3, 7]] = np.array([0.06, 0.045, 0.045, 0.035, 0.19]) * rest
     two_left = np.clip((two - shares @ (digits == 2)) / rest, 0, 0.95)
     level = rng.random((n, 9))
     flags = np.ones((n, 9), dtype=np.int64)
@@ -473,20 +546,19 @@ def _display_days(
     day: np.ndarray,
     is_test: np.ndarray,
 ) -> np.ndarray:
-    """Days on display: the genre's mix, tilted to the month's mean."""
+    """Days on display: the genre's mix, fitted to the month's mean and long share."""
     base = np.array([published.DISPLAY_DAYS[slug] for slug in names.genres], float)
-    base = base / base.sum(axis=1, keepdims=True) + 1e-6
+    base = base / base.sum(axis=1, keepdims=True)
     lengths = np.array([0, 1, 2, 3, 4, 5, 6, 7, 12])
     display = np.empty(len(genre), dtype=np.int64)
-    month = calendar.month_of_day(day)
-    for number in range(len(published.MONTH_DISPLAY_MEAN)):
-        members = np.flatnonzero((month == number) & ~is_test)
-        if len(members) == 0:
-            continue
-        display[members] = lengths[
-            _tilted(rng, base[genre[members]], lengths,
-                    published.MONTH_DISPLAY_MEAN[number])
-        ]
+    month = np.maximum(calendar.month_of_day(day), 0)
+    train = np.flatnonzero(~is_test)
+    counts = np.zeros((len(published.MONTH_DISPLAY_MEAN), len(base)))
+    np.add.at(counts, (month[train], genre[train]), 1)
+    chances = np.cumsum(_display_table(base, counts, lengths), axis=2)
+    level = rng.random(len(train))
+    drawn = (chances[month[train], genre[train]] < level[:, None]).sum(axis=1)
+    display[train] = lengths[np.minimum(drawn, len(lengths) - 1)]
     members = np.flatnonzero(is_test)
     days = np.array(list(published.TEST_DISPLAY_DAYS))
     drawn = days[draw_quota(rng, list(published.TEST_DISPLAY_DAYS.values()),
@@ -499,32 +571,68 @@ def _display_days(
     return np.maximum(display, 1)
 
 
-def _tilted(
-    rng: np.random.Generator, base: np.ndarray, lengths: np.ndarray, mean: float
+def _display_table(
+    base: np.ndarray, counts: np.ndarray, lengths: np.ndarray
 ) -> np.ndarray:
-    """Draw a length per row after tilting all rows to the wanted mean length."""
-    low, high = -3.0, 3.0
-    for _ in range(40):
-        middle = (low + high) / 2
-        tilted = base * np.exp(middle * np.minimum(lengths, 7))
-        tilted /= tilted.sum(axis=1, keepdims=True)
-        if (tilted @ lengths).mean() < mean:
-            low = middle
-        else:
-            high = middle
-    level = rng.random(len(base))
-    return (np.cumsum(tilted, axis=1) < level[:, None]).sum(axis=1)
+    """Shares of display days by month and genre, shape (months, genres, lengths).
+
+    Fits three published margins at once: each genre's mix over the year, each
+    month's mean, each month's share of seven days and more.
+    """
+    mean = np.array(published.MONTH_DISPLAY_MEAN)
+    long_share = np.array(published.MONTH_LONG_SHARE)
+    is_long = lengths >= 7
+    weight = counts[:, :, None]
+    share = np.tile(base, (len(counts), 1, 1))
+    total = np.maximum(counts.sum(axis=1), 1e-9)
+    for _ in range(60):
+        month_mix = (share * weight).sum(axis=1) / total[:, None]
+        now = month_mix @ lengths
+        spread = month_mix @ lengths**2 - now**2
+        step = np.clip((mean - now) / np.maximum(spread, 0.2), -0.5, 0.5)
+        share = share * np.exp(step[:, None, None] * lengths)
+        now = np.maximum(month_mix[:, is_long].sum(axis=1), 1e-6)
+        ratio = np.clip(long_share / now, 0.3, 3.0)
+        share[:, :, is_long] *= ratio[:, None, None]
+        share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-30)
+        year_mix = (share * weight).sum(axis=0)
+        year_mix /= np.maximum(year_mix.sum(axis=1, keepdims=True), 1e-30)
+        share = share * (base / np.maximum(year_mix, 1e-30))[None, :, :]
+        share /= np.maximum(share.sum(axis=2, keepdims=True), 1e-30)
+    return share
+
+
+def _without_validity(
+    rng: np.random.Generator,
+    names: Names,
+    genre: np.ndarray,
+    sizes: np.ndarray,
+    no_days: np.ndarray,
+) -> np.ndarray:
+    """Shops whose coupons have no validity: among those without usable days first."""
+    result = np.zeros(len(genre), dtype=bool)
+    for number, slug in enumerate(names.genres):
+        members = np.flatnonzero(genre == number)
+        among = members[no_days[members]]
+        total = sizes[members].sum()
+        wanted = published.VALID_NULL[slug] / 100 * total
+        share = min(wanted / max(sizes[among].sum(), 1), 1.0)
+        result[among] = _fill_share(rng, sizes[among], share)
+    return result
 
 
 def _validity(
-    rng: np.random.Generator, names: Names, genre: np.ndarray, end_day: np.ndarray
+    rng: np.random.Generator,
+    names: Names,
+    genre: np.ndarray,
+    end_day: np.ndarray,
+    null: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """First and last day of validity, -1 where there is none."""
     lag = 1 + rng.choice(
         [0, 1, 2, 3, 8, 20], size=len(genre), p=[0.785, 0.08, 0.034, 0.017, 0.05, 0.034]
     )
     period = np.empty(len(genre))
-    null = np.empty(len(genre), dtype=bool)
     for number, slug in enumerate(names.genres):
         members = np.flatnonzero(genre == number)
         quartiles = published.VALID_QUARTILES[slug]
@@ -532,8 +640,6 @@ def _validity(
         period[members] = np.interp(
             rng.random(len(members)), [0, 0.25, 0.5, 0.75, 1], points
         )
-        share = published.VALID_NULL[slug] / 100
-        null[members] = rng.random(len(members)) < share
     period = np.round(period).astype(np.int64)
     period[rng.random(len(genre)) < 0.003] = 0
     first = np.where(null, -1, end_day + lag)
@@ -582,11 +688,13 @@ def _campaigns(
         coupons.small_area[chosen] = tokyo_area
         coupons.prefecture[chosen] = names.small_area_prefecture[tokyo_area]
         coupons.area_lists[chosen, tokyo_area] = True
-        coupons.valid_from[chosen] = coupons.valid_until[chosen] = -1
-        coupons.usable[chosen] = -1
         free[chosen] = price == 0
+        if days > 30:
+            # Usable at once: the one large case of purchases after VALIDFROM.
+            coupons.valid_from[chosen] = calendar.day_number(date)
+            coupons.valid_until[chosen] = calendar.day_number(date) + 60
 
-    launch(other, "2011-11-05", 36, 5760, 500, 100, newcomer=1.5)
+    launch(other, "2011-10-27", 36, 5760, 500, 100, newcomer=1.5)
     launch(other, "2012-06-04", 4, 1511, 1, 0, 15)
     launch(other, "2012-06-04", 4, 1016, 1, 0, 15)
     launch(other, "2012-05-21", 10, 663, 1, 0, 15)
@@ -629,5 +737,3 @@ def _test_campaigns(coupons: Coupons, other: int, gift: int, size: float) -> Non
         coupons.discount_price[chosen] = 100
         coupons.campaign[chosen] = max(buyers * size, 1.0)
         coupons.newcomer_pull[chosen] = pull
-        coupons.valid_from[chosen] = coupons.valid_until[chosen] = -1
-        coupons.usable[chosen] = -1

@@ -17,6 +17,7 @@ import numpy as np
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
 from ml.sample_data.catalogue import Coupons
+from ml.sample_data.drift import Drift
 from ml.sample_data.names import Names
 from ml.sample_data.streams import stream
 from ml.sample_data.users import Users
@@ -38,27 +39,36 @@ REACH = {
     "food": (4.6, 1.5, 1.6, 1.3, 0.5, 0.09, 0.08),
 }
 SPREAD = {
-    "delivery": 1.2, "food": 1.1, "other": 1.25, "hotel": 1.1, "gift": 1.4,
+    "delivery": 1.2, "food": 1.1, "other": 1.25, "hotel": 1.1, "gift": 1.2,
     "leisure": 1.25, "hair": 0.9, "relaxation": 0.9, "spa": 0.95, "nail": 0.9,
     "lesson": 1.05, "health": 1.0, "beauty": 0.8,
 }
-DISPLAY_SLOPE = {"delivery": 1.0, "food": 0.8, "other": 0.8, "leisure": 0.8}
+DISPLAY_SLOPE = {"delivery": 1.7, "food": 1.6, "other": 1.0, "leisure": 1.5}
 PRICE_SLOPE = {"delivery": -0.26, "food": -0.30, "other": -0.5, "leisure": -0.22,
                "spa": -0.2, "gift": -0.6}
-CATCHMENT_SLOPE = 0.5
+CATCHMENT_SLOPE = 0.35
 REPEAT_SHARE = {
     "food": 0.115, "leisure": 0.12, "hotel": 0.06, "delivery": 0.04, "gift": 0.01,
     "other": 0.02,
 }
+# Between the published shares (22 and 47 %) and what the published odds ask for.
+HOTEL_OWN_PREFECTURE = 0.255
+LEISURE_OWN_PREFECTURE = 0.51
 HIDDEN_STRENGTH = 0.5
 PRICE_STRENGTH = 0.45
-RATE_SLOPE = 1.5
+RATE_SLOPE = 1.0
+LONG_DISPLAY = 0.3
 # Visits and flagged rows that a bought pair brings along.
 VISITS_PER_PAIR = 3.9
 FLAGGED_PER_PAIR = 0.76
-BALANCE_CELLS = 30_000_000
+# Nobody is expected to buy more often in a year.
+MOST_WANTED = 80.0
+# No ordinary coupon has more buyers in a full-size world.
+MOST_PAIRS = 440.0
+BALANCE_CELLS = 50_000_000
 BALANCE_ROUNDS = 10
 LISTED_LIFT = 1.35
+SECOND_PLACE_LIFT = 6.0
 
 
 @dataclass
@@ -140,10 +150,17 @@ def _periods() -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_demand(
-    names: Names, users: Users, coupons: Coupons, seed: int,
+    names: Names,
+    users: Users,
+    coupons: Coupons,
+    seed: int,
     clock: calendar.HourClock,
+    drift: Drift | None = None,
 ) -> Demand:
-    """Set each coupon's expected purchases so that the published totals hold."""
+    """Set each coupon's expected purchases so that the published totals hold.
+
+    A drift moves demand between genres for coupons released from its week on.
+    """
     rng = stream(seed, "demand")
     n_users = len(users)
     size = n_users / published.USERS
@@ -154,7 +171,7 @@ def make_demand(
     pairs_by_genre = by_genre * size * (1 - repeat)
 
     price_z = np.clip(price_scores(names, coupons), -3, 3)
-    slopes = [DISPLAY_SLOPE.get(g, 0.5) for g in names.genres]
+    slopes = [DISPLAY_SLOPE.get(g, 0.7) for g in names.genres]
     display_slope = np.array(slopes)[genre]
     price_slope = np.array([PRICE_SLOPE.get(g, -0.1) for g in names.genres])[genre]
     spread = np.array([SPREAD[g] for g in names.genres])[genre]
@@ -165,7 +182,8 @@ def make_demand(
                           reach_table(names))[genre, coupons.prefecture]
     appeal = np.exp(
         spread * coupons.quality
-        + display_slope * np.log(coupons.display_days)
+        + display_slope * np.log(np.minimum(coupons.display_days, 5))
+        + LONG_DISPLAY * (coupons.display_days >= 4)
         + price_slope * price_z
         + RATE_SLOPE * (coupons.price_rate / 100 - 0.58)
         + CATCHMENT_SLOPE * np.log(catchment)
@@ -173,6 +191,8 @@ def make_demand(
 
     is_campaign = coupons.campaign > 0
     weekday = np.array(published.WEEKDAY_PURCHASES) / 100
+    # Users choose among few days, which flattens the week: aim beyond the target.
+    weekday = weekday**1.5 / (weekday**1.5).sum()
     season = season_by_day(weekday)
     guess = np.where(is_campaign, coupons.campaign, appeal / appeal.mean() * 8)
     for _ in range(6):
@@ -213,16 +233,15 @@ def make_demand(
     genre_extra = np.maximum(wanted - sure_by_genre, 0.05 * wanted)
 
     extra = np.where(ordinary, appeal, 0.0)
-    period_level = np.ones(len(period_totals))
-    for _ in range(25):
+    most = MOST_PAIRS * max(size, 0.05)
+    for _ in range(60):
         now = np.bincount(genre, extra * in_log, n_genres)
         extra *= (genre_extra / np.maximum(now, 1e-9))[genre]
         now = (extra[:, None] * coupon_period).sum(axis=0)
         ratio = np.where(now > 0, period_extra / np.maximum(now, 1e-9), 1.0)
         ratio = np.clip(ratio, 0.2, 5.0) ** 0.7
         step = np.where(coupons.is_test, 1.0, ratio[own_period])
-        period_level *= ratio
-        extra *= step
+        extra = np.minimum(extra * step, most)
     is_test = coupons.is_test & ordinary
     if is_test.any():
         for number in range(n_genres):
@@ -231,10 +250,13 @@ def make_demand(
             if test.any() and train.any():
                 extra[test] *= extra[train].mean() / max(extra[test].mean(), 1e-9)
     pairs = np.where(is_campaign, coupons.campaign, sure + extra)
-    pairs = np.minimum(pairs, 0.45 * n_users)
+    if drift is not None:
+        pairs = pairs * drift.genre_factors(names, coupons)
+        sure = np.minimum(sure, pairs)
+    pairs = np.minimum(pairs, np.where(is_campaign, 0.45 * n_users, MOST_PAIRS * size))
 
     looks = _expected_looks(rng, names, genre, pairs, in_log, size)
-    preview = np.where(rng.random(n) < 0.15, rng.beta(2.0, 5.0, n), 0.0)
+    preview = np.where(rng.random(n) < 0.15, rng.beta(4.0, 11.0, n), 0.0)
     return Demand(
         pairs=pairs,
         sure=sure,
@@ -324,8 +346,8 @@ class Preferences:
         depend on the number of threads.
         """
         users, coupons = self._users, self._coupons
-        n_sample = int(np.clip(BALANCE_CELLS // len(users), 300, 2000))
-        sample, mass = _sample_coupons(coupons.genre, demand.pairs, n_sample)
+        n_sample = int(np.clip(BALANCE_CELLS // len(users), 400, 2500))
+        sample, mass = _sample_coupons(coupons, demand.pairs, n_sample)
         weights = self.block(sample, np.arange(len(users)))
         genre = coupons.genre[sample]
         own = (
@@ -334,7 +356,11 @@ class Preferences:
         known = users.has_prefecture
         female = published.genre_array(published.GENRE_FEMALE, names.genres)
         at_home = published.genre_array(published.GENRE_OWN_PREFECTURE, names.genres)
+        at_home[names.genres.index("hotel")] = HOTEL_OWN_PREFECTURE
+        at_home[names.genres.index("leisure")] = LEISURE_OWN_PREFECTURE
         rows_of = [np.flatnonzero(genre == g) for g in range(len(names.genres))]
+        # The certain first purchase counts as well.
+        wanted = wanted + ~users.is_late
         level = wanted.astype(np.float64)
         for _ in range(BALANCE_ROUNDS):
             reached = (weights * level.astype(np.float32)).sum(axis=1, dtype=np.float64)
@@ -383,6 +409,10 @@ class Preferences:
         listed = self._coupons.area_lists[coupons]
         by_home = (by_home * np.where(listed, LISTED_LIFT, 1.0)).astype(np.float32)
         weights *= by_home[:, self._users.home_area[users]]
+        second = np.ones((len(coupons), self._reach.shape[2]), dtype=np.float32)
+        rows = np.arange(len(coupons))
+        second[rows, self._coupons.prefecture[coupons]] = SECOND_PLACE_LIFT
+        weights *= second[:, self._users.second_prefecture[users]]
         return weights
 
 
@@ -391,14 +421,16 @@ def _odds(share: float) -> float:
 
 
 def _sample_coupons(
-    genre: np.ndarray, pairs: np.ndarray, n: int
+    coupons: Coupons, pairs: np.ndarray, n: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coupons that stand for all, and the purchases that each stands for."""
+    genre = coupons.genre
     chosen, mass = [], []
     for number in np.unique(genre):
         members = np.flatnonzero((genre == number) & (pairs > 0))
         if len(members) == 0:
             continue
+        members = members[np.argsort(coupons.prefecture[members], kind="stable")]
         total = pairs[members].sum()
         wanted = max(25, round(n * total / pairs.sum()))
         if len(members) <= wanted:
@@ -429,7 +461,7 @@ def _expected_looks(
     """
     n_genres = len(names.genres)
     ratio = published.genre_array(published.GENRE_VIEWS_PER_FLAGGED, names.genres)
-    noise = rng.lognormal(0, 0.45, len(pairs))
+    noise = np.exp(0.7 * np.clip(rng.normal(0, 1, len(pairs)), -1.6, 1.6))
     flagged = np.maximum(FLAGGED_PER_PAIR * pairs, 1.0)
     listed = (published.VISITS - published.UNLISTED_VISITS) * size
     counts = np.maximum(np.bincount(genre, in_log, n_genres), 1e-9)
@@ -512,6 +544,7 @@ def wanted_purchases(
             # Few users: do not force one person to stand for a prefecture.
             trust = sizes / (sizes + 3.0)
             wanted = wanted * np.clip(ratio, 0.05, 20)[group] ** trust[group]
+    wanted = np.minimum(wanted, MOST_WANTED)
     return wanted * max(total_pairs - certain.sum(), 0.1) / max(wanted.sum(), 1e-9)
 
 

@@ -238,6 +238,8 @@ GENRE_AREAS = {
     "lesson": (1, 5, 32, 54, 55, 43.2), "health": (1, 1, 2, 9, 11, 76.4),
     "beauty": (1, 1, 1, 3, 3, 90.7),
 }
+GENRE_AREA_MEAN = _by_genre(
+    13.9, 1.4, 11.1, 5.9, 9.9, 4.6, 1.3, 1.3, 1.4, 1.4, 17.4, 2.5, 1.3)
 SMALL_AREA_COUPONS = {
     "ginza": 2325, "shinjuku": 1341, "ebisu": 854, "shibuya": 889, "ikebukuro": 689,
     "akasaka": 362, "tachikawa": 315, "kita": 1175, "minami": 1014,

@@ -12,7 +12,7 @@ from ml.sample_data.names import Names
 from ml.sample_data.streams import draw_quota, quota, random_hashes, stream
 
 N_HIDDEN = 4
-BUYING_SHAPE = 0.7
+BUYING_SHAPE = 0.75
 
 
 @dataclass
@@ -23,6 +23,8 @@ class Users:
     ----------
     genre_taste
         Log taste for each genre, shape (n, 13): sex, age and an unseen part.
+    second_prefecture
+        An unseen place besides the home (work, family), where the user buys too.
     hidden
         Unseen tastes for styles of shops, shape (n, N_HIDDEN).
     price_sensitivity, bargain_taste
@@ -39,6 +41,7 @@ class Users:
     has_prefecture: np.ndarray
     home_area: np.ndarray
     home_prefecture: np.ndarray
+    second_prefecture: np.ndarray
     genre_taste: np.ndarray
     hidden: np.ndarray
     price_sensitivity: np.ndarray
@@ -90,6 +93,9 @@ def make_users(names: Names, n: int, seed: int) -> Users:
         has_prefecture=has_prefecture,
         home_area=home_area,
         home_prefecture=names.small_area_prefecture[home_area],
+        second_prefecture=_second_places(
+            taste_rng, names, names.small_area_prefecture[home_area]
+        ),
         genre_taste=genre_taste,
         hidden=hidden,
         price_sensitivity=price_sensitivity,
@@ -212,6 +218,23 @@ def _homes(
         areas = np.flatnonzero(names.small_area_prefecture == number)
         home[members] = areas[draw_quota(rng, weight[areas], len(members))]
     return home
+
+
+def _second_places(
+    rng: np.random.Generator, names: Names, home: np.ndarray
+) -> np.ndarray:
+    """Draw places by their coupons, the nearer the likelier."""
+    coupons = np.array([published.PREFECTURES[slug][2] for slug in names.prefectures])
+    near = 0.3 + np.exp(-names.distance_km() / 150.0)
+    chance = near * coupons[None, :] ** 0.9
+    np.fill_diagonal(chance, 0)
+    cumulative = np.cumsum(chance / chance.sum(axis=1, keepdims=True), axis=1)
+    level = rng.random(len(home)) * 0.999999
+    place = np.empty(len(home), dtype=np.int64)
+    for number in range(len(coupons)):
+        members = np.flatnonzero(home == number)
+        place[members] = np.searchsorted(cumulative[number], level[members], "right")
+    return np.minimum(place, len(coupons) - 1)
 
 
 def _withdrawals(

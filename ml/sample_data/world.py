@@ -1,4 +1,4 @@
-"""Builds one sample world and writes it to a directory."""
+"""Builds one sample world and writes it, with its truth beside it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
-from ml.sample_data import calendar, published, writer
+from ml.sample_data import calendar, published, truth, writer
 from ml.sample_data.behaviour import Behaviour, make_ghosts
 from ml.sample_data.catalogue import make_coupons
 from ml.sample_data.choice import (
@@ -19,6 +20,7 @@ from ml.sample_data.choice import (
     presence_by_week,
     wanted_purchases,
 )
+from ml.sample_data.drift import Drift
 from ml.sample_data.names import read_names
 from ml.sample_data.streams import random_hashes, stream
 from ml.sample_data.users import make_users
@@ -26,6 +28,7 @@ from ml.settings import SYNTHETIC_MARKER
 
 VERSION = 1
 MARKER = SYNTHETIC_MARKER
+FIRST_DRIFT, LAST_DRIFT = date(2011, 7, 10), date(2012, 6, 30)
 
 
 class SampleDataError(Exception):
@@ -34,11 +37,12 @@ class SampleDataError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What to generate and where."""
+    """What to generate and where; ``drift`` is a day of the first changed week."""
 
     users: int
     seed: int
     out: Path
+    drift: date | None = None
 
     def marker(self) -> str:
         """Text of the marker file that proves a directory to be synthetic."""
@@ -47,11 +51,14 @@ class Request:
             "Written by `python -m ml.sample_data`; docs/sample-data.md describes "
             "the model.\n"
             f"version={VERSION}\nusers={self.users}\nseed={self.seed}\n"
+            f"drift={self.drift or 'none'}\n"
         )
 
 
 def generate(request: Request, *, force: bool = False) -> bool:
     """Write the world; return False if the directory already holds it.
+
+    The files go to a temporary sibling first and are renamed at the end.
 
     Raises
     ------
@@ -59,17 +66,14 @@ def generate(request: Request, *, force: bool = False) -> bool:
         If the directory holds files that are not ours, or cannot be written.
     """
     out = request.out
-    check_directory(out)
-    marker = out / MARKER
-    if (
-        not force
-        and marker.is_file()
-        and marker.read_text(encoding="utf-8") == request.marker()
-    ):
+    beside = truth.truth_directory(out)
+    for directory in (out, beside):
+        _check_directory(directory)
+    if not force and all(_holds(d, request) for d in (out, beside)):
         return False
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(
+        work = Path(
             tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".part", dir=out.parent)
         )
     except OSError as error:
@@ -77,40 +81,38 @@ def generate(request: Request, *, force: bool = False) -> bool:
             f"cannot write below {out.parent}: {error.strerror}."
         ) from error
     try:
-        _build(request, temporary)
-        (temporary / MARKER).write_text(request.marker(), encoding="utf-8")
-        temporary.chmod(0o755)
-        _replace(temporary, out)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        made = {"data": out, "truth": beside}
+        for name in made:
+            (work / name).mkdir()
+        _build(request, work / "data", work / "truth")
+        for name, target in made.items():
+            (work / name / MARKER).write_text(request.marker(), encoding="utf-8")
+            if target.exists():
+                os.replace(target, work / f"old-{name}")
+            os.replace(work / name, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
     return True
 
 
-def check_directory(out: Path) -> None:
+def _holds(directory: Path, request: Request) -> bool:
+    marker = directory / MARKER
+    return (
+        marker.is_file() and marker.read_text(encoding="utf-8") == request.marker()
+    )
+
+
+def _check_directory(out: Path) -> None:
     """Refuse a directory that holds anything but our own sample."""
     if not out.exists():
         return
     if not out.is_dir():
         raise SampleDataError(f"{out} is a file, not a directory.")
-    if (out / MARKER).is_file():
-        return
-    if any(out.iterdir()):
+    if not (out / MARKER).is_file() and any(out.iterdir()):
         raise SampleDataError(
             f"{out} holds files that are not a generated sample (no {MARKER}); "
             "choose another --out."
         )
-
-
-def _replace(temporary: Path, out: Path) -> None:
-    if out.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old",
-                                    dir=out.parent))
-        os.replace(out, old / "previous")
-        os.replace(temporary, out)
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        os.replace(temporary, out)
 
 
 class _Progress:
@@ -126,36 +128,49 @@ class _Progress:
             print(text, file=sys.stderr, flush=True)
 
 
-def _build(request: Request, directory: Path) -> None:
+def _build(request: Request, directory: Path, beside: Path) -> None:
     say = _Progress()
+    seed = request.seed
     names = read_names()
     clock = calendar.HourClock(activity_hours())
-    users = make_users(names, request.users, request.seed)
-    say(f"users: {len(users):,}")
-    coupons = make_coupons(names, request.users, request.seed)
-    say(f"coupons: {len(coupons):,}")
-    demand = make_demand(names, users, coupons, request.seed, clock)
-    presence = presence_by_week(users)
-    wanted = wanted_purchases(names, users, presence, demand.pairs_in_log)
+    users = make_users(names, request.users, seed)
+    coupons = make_coupons(names, request.users, seed)
+    drift = None
+    if request.drift is not None:
+        drift = Drift(calendar.day_number(str(request.drift)) // 7)
+        drift.change_prices(coupons)
+    say(f"{len(users):,} users, {len(coupons):,} coupons")
+    demand = make_demand(names, users, coupons, seed, clock, drift)
+    wanted = wanted_purchases(
+        names, users, presence_by_week(users), demand.pairs_in_log
+    )
     preferences = Preferences(names, users, coupons, demand, wanted)
-    say("tastes balanced")
-    ghosts = make_ghosts(request.users, request.seed)
+    later = (calendar.N_WEEKS, preferences)
+    if drift is not None:
+        changed = drift.change_tastes(users, seed)
+        later = (drift.week, Preferences(names, changed, coupons, demand, wanted))
+    say("tastes fitted")
     writer.write_users(directory, names, users)
-    writer.write_coupons(directory, names, coupons, request.seed)
+    writer.write_coupons(directory, names, coupons, seed)
     writer.write_prefectures(directory, names)
     say("lists written")
+    ghosts = make_ghosts(request.users, seed)
     behaviour = Behaviour(
-        names, users, coupons, demand, preferences, ghosts, wanted,
-        request.seed, clock
+        names, users, coupons, demand, preferences, later, ghosts, wanted, seed, clock
     )
-    ghost_hashes = random_hashes(stream(request.seed, "ghost hashes"), len(ghosts))
     log = writer.LogWriter(
-        directory, names, users, coupons, ghost_hashes,
-        behaviour.n_referrers, request.seed,
+        directory,
+        names,
+        users,
+        coupons,
+        random_hashes(stream(seed, "ghost hashes"), len(ghosts)),
+        behaviour.n_referrers,
+        seed,
     )
     n_purchases = n_visits = 0
     try:
-        for week, purchases, visits in behaviour.weeks(calendar.TEST_WEEK - 1):
+        for week in range(calendar.TEST_WEEK):
+            purchases, visits = behaviour.simulate(week)
             log.write(week, purchases, visits)
             n_purchases += len(purchases)
             n_visits += len(visits)
@@ -165,6 +180,12 @@ def _build(request: Request, directory: Path) -> None:
             )
     finally:
         log.close()
+    test_coupons, intensity = behaviour.test_intensity()
+    truth.write_intensity(
+        beside, users.hashes, coupons.hashes[test_coupons], intensity
+    )
+    purchases, _ = behaviour.simulate(calendar.TEST_WEEK)
+    truth.write_purchases(beside, log, seed, calendar.TEST_WEEK, purchases)
 
 
 def activity_hours() -> list[float]:

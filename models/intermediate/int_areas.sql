@@ -1,20 +1,32 @@
 -- grain: one row per small area that the seeds or the files know
 with seed as (
     select
-        small_areas.small_area_ja,
-        small_areas.small_area,
-        small_areas.prefecture
-    from {{ ref('small_areas') }} as small_areas
+        small_area_ja,
+        small_area,
+        prefecture
+    from {{ ref('small_areas') }}
 ),
 
 in_files as (
-    select small_area_ja, prefecture_ja from {{ ref('stg_coupons_train') }}
+    select
+        small_area_ja,
+        prefecture_ja
+    from {{ ref('stg_coupons_train') }}
     union
-    select small_area_ja, prefecture_ja from {{ ref('stg_coupons_test') }}
+    select
+        small_area_ja,
+        prefecture_ja
+    from {{ ref('stg_coupons_test') }}
     union
-    select small_area_ja, prefecture_ja from {{ ref('stg_coupon_areas_train') }}
+    select
+        small_area_ja,
+        prefecture_ja
+    from {{ ref('stg_coupon_areas_train') }}
     union
-    select small_area_ja, prefecture_ja from {{ ref('stg_coupon_areas_test') }}
+    select
+        small_area_ja,
+        prefecture_ja
+    from {{ ref('stg_coupon_areas_test') }}
 ),
 
 unknown as (
@@ -31,9 +43,17 @@ unknown as (
 ),
 
 areas as (
-    select small_area_ja, small_area, prefecture, true as is_known from seed
+    select
+        small_area_ja,
+        small_area,
+        prefecture,
+        true as is_known
+    from seed
     union all
-    select small_area_ja, small_area_ja as small_area, prefecture,
+    select
+        small_area_ja,
+        small_area_ja as small_area,
+        prefecture,
         false as is_known
     from unknown
 )

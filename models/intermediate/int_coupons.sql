@@ -1,12 +1,20 @@
 -- grain: one row per coupon of either list
 with listed as (
-    select *, false as is_test_list from {{ ref('stg_coupons_train') }}
+    select
+        *,
+        false as is_test_list
+    from {{ ref('stg_coupons_train') }}
     union all
-    select *, true as is_test_list from {{ ref('stg_coupons_test') }}
+    select
+        *,
+        true as is_test_list
+    from {{ ref('stg_coupons_test') }}
 ),
 
 spelling as (
-    select variant_ja, canonical_ja
+    select
+        variant_ja,
+        canonical_ja
     from {{ ref('spelling_variants') }}
     where column_name = 'capsule_text'
 ),
@@ -32,7 +40,7 @@ translated as (
     left join spelling on listed.capsule_ja = spelling.variant_ja
     left join {{ ref('capsules') }} as capsules
         on coalesce(spelling.canonical_ja, listed.capsule_ja)
-        = capsules.capsule_ja
+            = capsules.capsule_ja
     left join {{ ref('genres') }} as genres
         on listed.genre_ja = genres.genre_ja
     left join {{ ref('large_areas') }} as large_areas

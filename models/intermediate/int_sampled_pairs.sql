@@ -29,7 +29,7 @@ users as (
         least(
             1.0,
             case when buyers.n_positives > 0
-                then {{ var('negatives_per_buyer') }}
+                    then {{ var('negatives_per_buyer') }}
                 else {{ var('negatives_per_non_buyer') }}
             end / cast(greatest(
                 cutoffs.n_coupons - coalesce(buyers.n_positives, 0), 1

@@ -6,5 +6,5 @@
     where
         false
         {% if min_value is not none %}or {{ column_name }} < {{ min_value }}{% endif %}
-        {% if max_value is not none %}or {{ column_name }} > {{ max_value }}{% endif %}
+{% if max_value is not none %}or {{ column_name }} > {{ max_value }}{% endif %}
 {% endtest %}

@@ -1,8 +1,14 @@
 -- grain: one row per listed coupon and small area in which it is listed
 with listed as (
-    select coupon_hash, small_area_ja from {{ ref('stg_coupon_areas_train') }}
+    select
+        coupon_hash,
+        small_area_ja
+    from {{ ref('stg_coupon_areas_train') }}
     union
-    select coupon_hash, small_area_ja from {{ ref('stg_coupon_areas_test') }}
+    select
+        coupon_hash,
+        small_area_ja
+    from {{ ref('stg_coupon_areas_test') }}
 )
 
 select

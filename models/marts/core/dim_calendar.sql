@@ -38,4 +38,4 @@ left join {{ ref('holidays') }} as holidays
     on days.calendar_date = holidays.holiday_date
 left join {{ ref('holidays') }} as tomorrow
     on cast({{ dbt.dateadd('day', 1, 'days.calendar_date') }} as date)
-    = tomorrow.holiday_date
+        = tomorrow.holiday_date

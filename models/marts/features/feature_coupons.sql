@@ -38,9 +38,9 @@ coupon_features as (
             'coupons.sale_start_at', 'coupons.valid_from_date', 'day'
         ) }} as integer) as days_until_valid,
         coupons.usable_on_monday != 'no_day_rule' as has_day_rule,
-        coupons.usable_on_saturday as usable_on_saturday,
-        coupons.usable_on_sunday as usable_on_sunday,
-        coupons.usable_on_holiday as usable_on_holiday,
+        coupons.usable_on_saturday,
+        coupons.usable_on_sunday,
+        coupons.usable_on_holiday,
         cast(
             {% for day in days -%}
             case coupons.usable_on_{{ day.name }} when 'usable' then 1 else 0 end
