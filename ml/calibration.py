@@ -28,7 +28,9 @@ FILES = (
 _SEEDS = PROJECT_DIR / "seeds"
 
 
-def measure(directory: Path, say: Callable[[str], None] = lambda text: None) -> Measures:
+def measure(
+    directory: Path, say: Callable[[str], None] = lambda text: None
+) -> Measures:
     """Measure all targets on the files in ``directory``.
 
     Parameters
@@ -56,8 +58,18 @@ def measure(directory: Path, say: Callable[[str], None] = lambda text: None) -> 
         _load(con, directory)
         measures: Measures = {}
         for part in (
-            _volume, _per_user, _per_coupon, _genre, _price, _place, _time, _views,
-            _repeat, _week, _lists, _rank,
+            _volume,
+            _per_user,
+            _per_coupon,
+            _genre,
+            _price,
+            _place,
+            _time,
+            _views,
+            _repeat,
+            _week,
+            _lists,
+            _rank,
         ):
             say(part.__name__.removeprefix("_").replace("_", " "))
             part(con, measures)
@@ -149,8 +161,17 @@ def _load(con: duckdb.DuckDBPyConnection, directory: Path) -> None:
 
 
 def _usable_columns() -> list[str]:
-    days = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN", "HOLIDAY",
-            "BEFORE_HOLIDAY")
+    days = (
+        "MON",
+        "TUE",
+        "WED",
+        "THU",
+        "FRI",
+        "SAT",
+        "SUN",
+        "HOLIDAY",
+        "BEFORE_HOLIDAY",
+    )
     return [f"USABLE_DATE_{day}::int as usable_{day.lower()}" for day in days]
 
 
@@ -166,13 +187,20 @@ def _pairs(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, float]:
     }
 
 
-def _put(measures: Measures, group: str, values: dict[str, float], head: str = "") -> None:
+def _put(
+    measures: Measures, group: str, values: dict[str, float], head: str = ""
+) -> None:
     for name, value in values.items():
         measures[group, head + name] = value
 
 
 def _volume(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    _put(out, "volume", _pairs(con, """
+    _put(
+        out,
+        "volume",
+        _pairs(
+            con,
+            """
         with bought as (select distinct u from purchases),
         seen as (select distinct u from visits),
         each_user as (
@@ -217,11 +245,18 @@ def _volume(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         union all select 'referrers', count(distinct referrer) from visits
         union all select 'visits by referrer ' || place, percent
             from share where place <= 5
-    """))
+    """,
+        ),
+    )
 
 
 def _per_user(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    _put(out, "purchases per user", _pairs(con, """
+    _put(
+        out,
+        "purchases per user",
+        _pairs(
+            con,
+            """
         with each_user as (
             select users.*, coalesce(count(p), 0) as n,
                 count(distinct purchases.c) as n_coupons
@@ -252,11 +287,18 @@ def _per_user(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             when age <= 40 then '31-40' when age <= 50 then '41-50'
             when age <= 60 then '51-60' else '61-80' end || ', mean', avg(n)
             from each_user group by 1
-    """))
+    """,
+        ),
+    )
 
 
 def _per_coupon(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    _put(out, "purchases per coupon", _pairs(con, """
+    _put(
+        out,
+        "purchases per coupon",
+        _pairs(
+            con,
+            """
         with each_coupon as (
             select coupons.*, coalesce(count(p), 0) as n
             from coupons left join purchases using (c) where not is_test group by all
@@ -291,12 +333,19 @@ def _per_coupon(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             from spot where display between 4 and 7 group by 1
         union all select 'listed coupons never bought',
             100.0 * avg((n = 0)::int) from each_coupon
-    """))
+    """,
+        ),
+    )
 
 
 def _genre(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
     group = "genre"
-    _put(out, group, _pairs(con, """
+    _put(
+        out,
+        group,
+        _pairs(
+            con,
+            """
         select 'share of purchases: ' || genre,
             100.0 * count(*) / (select count(*) from purchases)
         from purchases inner join coupons using (c) group by genre
@@ -321,11 +370,18 @@ def _genre(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         inner join (select c, sum(n) as n from viewed group by all) as v using (c)
         inner join coupons using (c)
         group by genre
-    """))
+    """,
+        ),
+    )
 
 
 def _price(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    _put(out, "price", _pairs(con, """
+    _put(
+        out,
+        "price",
+        _pairs(
+            con,
+            """
         with paid as (select rate, discount from purchases inner join coupons using (c)),
         listed as (select * from coupons where not is_test and discount > 0)
         select 'PRICE_RATE of purchases, p25', quantile_cont(rate, 0.25) from paid
@@ -346,7 +402,9 @@ def _price(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             from listed group by genre
         union all select 'ln catalog price, sd: ' || genre, stddev(ln(catalog))
             from listed group by genre
-    """))
+    """,
+        ),
+    )
 
 
 def _place(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
@@ -357,7 +415,9 @@ def _place(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             coupons.w as release_week
         from purchases inner join users using (u) inner join coupons using (c)
     """)
-    values = _pairs(con, """
+    values = _pairs(
+        con,
+        """
         with by_user as (
             select u, count(distinct small_area) as n_areas,
                 count(distinct area_pref) as n_prefs
@@ -381,10 +441,16 @@ def _place(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             count(distinct u) from placed group by home
         union all select 'purchases of users: ' || coalesce(home, 'not registered'),
             count(*) from placed group by home
-    """)
+    """,
+    )
     _put(out, "place", values)
     # Candidates: coupons of a week x users who bought one of that week's coupons.
-    _put(out, "place", _pairs(con, """
+    _put(
+        out,
+        "place",
+        _pairs(
+            con,
+            """
         with pairs as (
             select distinct u, c, genre, release_week, home, shop
             from placed where home is not null
@@ -409,12 +475,19 @@ def _place(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             (taken.n_same / offered.n_same)
             / ((taken.n_all - taken.n_same) / (offered.n_all - offered.n_same))
         from taken inner join offered using (genre)
-    """))
+    """,
+        ),
+    )
 
 
 def _time(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
     group = "time"
-    _put(out, group, _pairs(con, """
+    _put(
+        out,
+        group,
+        _pairs(
+            con,
+            """
         with paid as (
             select purchases.moment, display, starts_at, ends_at, valid_from
             from purchases inner join coupons using (c)
@@ -444,7 +517,9 @@ def _time(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         union all select 'visits before the day of DISPFROM',
             100.0 * avg((moment::date < starts_at::date)::int)
             from visits inner join coupons using (c)
-    """))
+    """,
+        ),
+    )
     proxy = np.array(published.REGISTRATION_HOURS) / sum(published.REGISTRATION_HOURS)
     for table in ("purchases", "visits"):
         hours = np.zeros(24)
@@ -458,7 +533,12 @@ def _time(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
 
 def _views(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
     group = "views"
-    _put(out, group, _pairs(con, """
+    _put(
+        out,
+        group,
+        _pairs(
+            con,
+            """
         with ids as (
             select p, count(*) as n from visits where p is not null group by all
         ),
@@ -505,9 +585,16 @@ def _views(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             from visits inner join coupons using (c) where is_test
         union all select 'test coupons viewed', count(distinct c)
             from visits inner join coupons using (c) where is_test
-    """))
+    """,
+        ),
+    )
     # Views count before the first purchase; all of them where nothing was bought.
-    _put(out, group, _pairs(con, """
+    _put(
+        out,
+        group,
+        _pairs(
+            con,
+            """
         with before as (
             select visits.u, visits.c, count(*) as n, bool_or(bought.u is not null)
                 as is_bought
@@ -518,9 +605,16 @@ def _views(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         )
         select 'P(buy) after views: ' || case when n < 4 then n::varchar
             else '4 and more' end, avg(is_bought::int) from before group by 1
-    """))
+    """,
+        ),
+    )
     # Coupons in order of release; how many of the same kind did the user buy before?
-    _put(out, group, _pairs(con, """
+    _put(
+        out,
+        group,
+        _pairs(
+            con,
+            """
         with kinds as (
             select c, genre || pref || catalog as kind, starts_at from coupons
             where not is_test
@@ -540,11 +634,18 @@ def _views(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             || case when n_before < 4 then n_before::int::varchar
             else '4 and more' end, avg(b::int)
         from counted where n_before > 0 group by 1
-    """))
+    """,
+        ),
+    )
 
 
 def _repeat(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    _put(out, "repeat", _pairs(con, """
+    _put(
+        out,
+        "repeat",
+        _pairs(
+            con,
+            """
         with keys as (
             select c, is_test, catalog || '|' || discount || '|' || small_area || '|'
                 || capsule as k
@@ -561,11 +662,18 @@ def _repeat(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             ('food', 'leisure', 'hotel', 'delivery') then genre else 'other genres'
             end, avg(items)
             from purchases inner join coupons using (c) group by 1
-    """))
+    """,
+        ),
+    )
 
 
 def _week(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
-    _put(out, "week", _pairs(con, """
+    _put(
+        out,
+        "week",
+        _pairs(
+            con,
+            """
         with known as (
             select u from users where registered_at < timestamp '2012-06-10'
         ),
@@ -582,12 +690,19 @@ def _week(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         union all select 'distinct coupons per buyer and week', avg(n) from by_week
         union all select 'users with no purchase before the test week',
             (select count(*) from users) - count(distinct u) from purchases
-    """))
+    """,
+        ),
+    )
 
 
 def _lists(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
     group = "lists"
-    _put(out, group, _pairs(con, """
+    _put(
+        out,
+        group,
+        _pairs(
+            con,
+            """
         with train as (select * from coupons where not is_test),
         listed as (select c, genre, count(*) as n from areas where not is_test
             group by all),
@@ -636,15 +751,20 @@ def _lists(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         union all select 'age, sd', stddev(age) from users
         union all select 'age, least', min(age) from users
         union all select 'age, most', max(age) from users
-    """))
+    """,
+        ),
+    )
     for column in _usable_columns():
         name = column.split("::")[0]
         alias = column.split(" as ")[1]
         for value in (0, 1, 2):
-            out[group, f"{name} = {value}"] = _one(con, f"""
+            out[group, f"{name} = {value}"] = _one(
+                con,
+                f"""
                 select 100.0 * avg(({alias} = {value})::int) from coupons
                 where not is_test and {alias} is not null
-            """)
+            """,
+            )
 
 
 def _rank(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
@@ -660,9 +780,9 @@ def _rank(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         user, place, n_all = _hits(con, week)
         if len(user) == 0:
             continue
-        chance = np.mean([
-            _mean_ap(user, _random_places(rng, user, n_all)) for _ in range(5)
-        ])
+        chance = np.mean(
+            [_mean_ap(user, _random_places(rng, user, n_all)) for _ in range(5)]
+        )
         ratios.append(_mean_ap(user, place) / max(chance, 1e-9))
     if ratios:
         out["rank", "MAP@10 of popularity over random (week, views and purchases)"] = (

@@ -13,8 +13,13 @@ from ml.raw_files import RawFileError
 from ml.registry import ModelFileError
 from ml.warehouse import WarehouseError
 
+
+class CommandError(Exception):
+    """A command that cannot do what was asked; the message says what to do."""
+
+
 #: Errors that the user can mend: shown as one sentence, without a traceback.
-EXPECTED = (WarehouseError, RawFileError, ModelFileError)
+EXPECTED = (CommandError, WarehouseError, RawFileError, ModelFileError)
 
 
 def date(text: str) -> dt.date:

@@ -20,6 +20,7 @@ class Plugin(BasePlugin):
     """Registers the data directory's files with each connection that dbt opens."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Find and check the files; runs before the warehouse is opened."""
         try:
             self.files = raw_files.find_raw_files(
                 settings.data_dir(), settings.cache_dir()
@@ -30,6 +31,7 @@ class Plugin(BasePlugin):
             Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Make the views and the list of files, all or nothing."""
         conn.begin()
         conn.execute("create schema if not exists raw")
         for file in self.files:
@@ -41,7 +43,12 @@ class Plugin(BasePlugin):
         conn.executemany(
             "insert into raw.source_files values (?, ?, ?, ?)",
             [
-                (file.source.name, file.path is not None, file.n_bytes, file.fingerprint)
+                (
+                    file.source.name,
+                    file.path is not None,
+                    file.n_bytes,
+                    file.fingerprint,
+                )
                 for file in self.files
             ],
         )

@@ -47,7 +47,7 @@ def score_grid(
         candidates = Candidates(candidates.cutoff, users, candidates.coupon_ids)
     grid = ScoredGrid(
         candidates,
-        {model.name: np.full(candidates.shape, np.nan, np.float32) for model in models},
+        {m.name: np.full(candidates.shape, np.nan, np.float32) for m in models},
         {model.name: 0.0 for model in models},
     )
     n_pairs = 0
@@ -62,7 +62,7 @@ def score_grid(
     expected = candidates.shape[0] * candidates.shape[1]
     if n_pairs != expected or any(np.isnan(s).any() for s in grid.scores.values()):
         raise RuntimeError(
-            f"ml.scoring_pairs holds {n_pairs:,} pairs of {candidates.cutoff}, expected "
-            f"{expected:,}: a feature mart has lost or doubled keys."
+            f"ml.scoring_pairs holds {n_pairs:,} pairs of {candidates.cutoff}, "
+            f"expected {expected:,}: a feature mart has lost or doubled keys."
         )
     return grid

@@ -226,9 +226,7 @@ def calibration_bins(
     mass = np.cumsum(ordered)
     cuts = np.searchsorted(mass, mass[-1] * np.arange(1, n_bins) / n_bins)
     bins = []
-    for part, hit in zip(
-        np.split(ordered, cuts), np.split(bought, cuts), strict=True
-    ):
+    for part, hit in zip(np.split(ordered, cuts), np.split(bought, cuts), strict=True):
         if len(part):
             bins.append((float(part.mean()), float(hit.mean()), len(part)))
     return bins

@@ -293,9 +293,7 @@ def stream_candidates(
         for batch in warehouse.stream(query, [candidates.cutoff], batch_rows):
             yield (
                 _positions(candidates.user_ids, batch.column("user_id").to_numpy()),
-                _positions(
-                    candidates.coupon_ids, batch.column("coupon_id").to_numpy()
-                ),
+                _positions(candidates.coupon_ids, batch.column("coupon_id").to_numpy()),
                 encode(batch, contract),
             )
 

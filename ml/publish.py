@@ -121,9 +121,7 @@ def publish(warehouse: Warehouse, run: Run) -> None:
         )
 
 
-def _replace_scores(
-    warehouse: Warehouse, run: Run, published_at: dt.datetime
-) -> None:
+def _replace_scores(warehouse: Warehouse, run: Run, published_at: dt.datetime) -> None:
     cutoff = run.candidates.cutoff
     ((latest,),) = warehouse.rows(
         "select max(cutoff_date) from ml.purchase_scores where cutoff_date != ?",

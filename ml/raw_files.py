@@ -86,9 +86,7 @@ def find_raw_files(data_dir: Path, cache_dir: Path) -> list[RawFile]:
             f"{data_dir} is not a directory: set PONPARE_DATA_DIR to the directory "
             "with the competition's files, or run `make demo` to write sample data."
         )
-    own_cache = (
-        cache_dir / hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:16]
-    )
+    own_cache = _own_cache(data_dir, cache_dir)
     sources = declared_sources()
     missing = [
         source.name
@@ -105,10 +103,17 @@ def find_raw_files(data_dir: Path, cache_dir: Path) -> list[RawFile]:
     return [_inspect(data_dir, own_cache, source) for source in sources]
 
 
-def data_fingerprint(files: list[RawFile]) -> str:
-    """Return one SHA-256 for the whole directory: equal data, equal fingerprint."""
-    lines = [f"{file.source.name}={file.fingerprint}" for file in files]
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+def find_file(data_dir: Path, cache_dir: Path, name: str) -> Path | None:
+    """Return one CSV of the directory, unpacked if need be; None if it is absent."""
+    found = _candidate(data_dir, name)
+    if found is None or found.suffix != ".zip":
+        return found
+    return _unpack(found, _own_cache(data_dir, cache_dir))
+
+
+def _own_cache(data_dir: Path, cache_dir: Path) -> Path:
+    digest = hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()
+    return cache_dir / digest[:16]
 
 
 def _candidate(data_dir: Path, name: str) -> Path | None:

@@ -338,9 +338,7 @@ def _print_results(run: Run) -> None:
                 f"{row['fit_seconds']:>7.1f}"
             )
         for name in names:
-            gain = value.get(
-                (run.default_model, "map_at_10_difference", f"to_{name}")
-            )
+            gain = value.get((run.default_model, "map_at_10_difference", f"to_{name}"))
             if gain is not None:
                 print(
                     f"  * {run.default_model} minus {name}: {gain.value:+.5f} "

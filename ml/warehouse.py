@@ -90,8 +90,9 @@ class Warehouse:
         columns = [
             Column(*row)
             for row in self.rows(
-                "select column_name, role, feature_group, data_type, reason, reason_when "
-                "from ml.column_roles where mart_name = ? order by position",
+                "select column_name, role, feature_group, data_type, reason, "
+                "reason_when from ml.column_roles where mart_name = ? "
+                "order by position",
                 [mart],
             )
         ]
@@ -105,8 +106,8 @@ class Warehouse:
         ]
         if [column.name for column in columns] != actual:
             raise WarehouseError(
-                f"ml.{mart} and its contract in ml.column_roles differ: run `dbt build` "
-                "so that both come from the same project."
+                f"ml.{mart} and its contract in ml.column_roles differ: run "
+                "`dbt build` so that both come from the same project."
             )
         return columns
 

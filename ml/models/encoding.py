@@ -1,4 +1,4 @@
-"""Features to the inputs of a linear model: scale, standardise, mark what is missing."""
+"""Features to inputs of a linear model: scale, standardise, mark what is missing."""
 
 from __future__ import annotations
 

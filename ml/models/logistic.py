@@ -86,7 +86,9 @@ class Logistic(PurchaseModel):
         inputs = self.encoder_.transform(features) - self.center_
         by_column = inputs * self.coefficients_
         genres = features.codes[:, self._genre_column()]
-        by_genre = self.crossed_coefficients_[genres] * (genres != MISSING_CODE)[:, None]
+        by_genre = (
+            self.crossed_coefficients_[genres] * (genres != MISSING_CODE)[:, None]
+        )
         by_column[:, self.crossed_columns_] += (
             inputs[:, self.crossed_columns_] * by_genre
         )
@@ -148,9 +150,7 @@ class Logistic(PurchaseModel):
         self.crossed_coefficients_ = np.array(
             state["crossed_coefficients"], dtype=np.float32
         ).reshape(-1, len(self.crossed_columns_))
-        self.user_coefficients_ = np.array(
-            state["user_coefficients"], dtype=np.float32
-        )
+        self.user_coefficients_ = np.array(state["user_coefficients"], dtype=np.float32)
         self.slope_ = state["slope"]
         self.intercept_ = state["intercept"]
         return self
@@ -192,11 +192,11 @@ class Logistic(PurchaseModel):
         inputs = self.encoder_.transform(features)
         design = np.column_stack(
             [self._ranking(inputs, features), inputs[:, self.user_columns_]]
-        )
+        ).astype(np.float64)
         # purchases are so rare that the default tolerance would stop at the start
-        fitted = LogisticRegression(
-            C=1.0, tol=1e-8, max_iter=self.max_iter
-        ).fit(design, training.label, sample_weight=weight)
+        fitted = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8).fit(
+            design, training.label, sample_weight=weight
+        )
         # a user's own order is the first regression's, whatever the sample says
         self.slope_ = float(max(fitted.coef_[0, 0], 1e-3))
         self.user_coefficients_ = fitted.coef_[0, 1:].astype(np.float32)

@@ -33,12 +33,12 @@ NEWCOMER_PULL = 2.0
 BURST_SHAPE = 4.0
 MIN_STEERED_USERS = 5000
 # Chance to buy a coupon of a kind bought 1, 2, 3, 4 or more times before.
-HABIT = (0.002, 0.004, 0.0, 0.18)
+HABIT = (0.001, 0.002, 0.0, 0.1)
 # Chance that an early look ends in a purchase.
 PREVIEW_BUYERS = 0.08
 SEEN_PURCHASES = 0.80
 RECEIPT_HOME = 0.98
-RECEIPT_OWN = 0.32
+RECEIPT_OWN = 0.46
 SPLIT_SHARE = 0.05
 # Weight of a user's best day of the week over the worst is the square of this.
 DAY_CONTRAST = 120.0
@@ -148,9 +148,9 @@ class Behaviour:
         self._plan_purchases()
         self._plan_looks()
         self._plan_people(wanted)
-        kind = (
-            coupons.catalog_price * 47 + coupons.prefecture
-        ) * np.int64(len(names.genres)) + coupons.genre
+        kind = (coupons.catalog_price * 47 + coupons.prefecture) * np.int64(
+            len(names.genres)
+        ) + coupons.genre
         _, self._kind = np.unique(kind, return_inverse=True)
         self._kind_size = np.bincount(self._kind)
         self._n_kinds = len(self._kind_size)
@@ -163,7 +163,7 @@ class Behaviour:
         self._awaited = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         self._debt = np.zeros(len(coupons), dtype=np.int64)
         # Some offers are bought mostly where the log does not look.
-        tracked = stream(seed, "tracking").beta(2.2, 0.36, len(coupons))
+        tracked = stream(seed, "tracking").beta(1.2, 0.17, len(coupons))
         self._flag_chance = tracked
         self._bought_keys = np.empty(0, dtype=np.int64)
         self._uniform_key: tuple[str, int] = ("", -1)
@@ -195,10 +195,12 @@ class Behaviour:
         demand = self.demand
         on_sale = demand.day_share**0.8
         on_sale /= on_sale.sum(axis=1, keepdims=True)
-        self._look_share = np.hstack([
-            demand.preview[:, None] * PREVIEW_DAYS[None, :],
-            (1 - demand.preview)[:, None] * on_sale,
-        ])
+        self._look_share = np.hstack(
+            [
+                demand.preview[:, None] * PREVIEW_DAYS[None, :],
+                (1 - demand.preview)[:, None] * on_sale,
+            ]
+        )
         total = rng.poisson(demand.looks)
         self._look_plan = _spread(
             rng, total, self._look_share, self._release_day - N_PREVIEW
@@ -239,8 +241,8 @@ class Behaviour:
         curious = users.is_late & ~users.is_idle & (users.registered < self._log_end)
         week = np.arange(calendar.N_WEEKS)
         mean = viewing[viewing > 0].mean() if (viewing > 0).any() else 1.0
-        viewing[curious] = 0.5 * mean * (
-            week[None, :] >= users.registered_week[curious][:, None]
+        viewing[curious] = (
+            0.5 * mean * (week[None, :] >= users.registered_week[curious][:, None])
         )
         self._viewing = viewing.astype(np.float32)
         self._pace = (self._viewing / mean) ** 0.6
@@ -354,8 +356,15 @@ class Behaviour:
         look_day = np.concatenate([look_day[keep], ghost[2]])
         keep = look_day >= 0
         return self._log(
-            rng, week, user, item, day, is_first,
-            look_user[keep], look_item[keep], look_day[keep],
+            rng,
+            week,
+            user,
+            item,
+            day,
+            is_first,
+            look_user[keep],
+            look_item[keep],
+            look_day[keep],
         )
 
     def _new_pairs(self, user, item, day, is_first):
@@ -379,9 +388,7 @@ class Behaviour:
 
     def _habit_chances(self, week: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Users, coupons and chances of habitual purchases in a week."""
-        released = np.flatnonzero(
-            (self._release_day // 7 == week) & ~self._is_campaign
-        )
+        released = np.flatnonzero((self._release_day // 7 == week) & ~self._is_campaign)
         kind = self._kind[released]
         order = np.argsort(kind, kind="stable")
         released, kind = released[order], kind[order]
@@ -512,7 +519,8 @@ class Behaviour:
         user, item, chance = self._habit_chances(week)
         ours = column_of[item] >= 0
         np.add.at(
-            intensity, (user[ours], column_of[item[ours]]),
+            intensity,
+            (user[ours], column_of[item[ours]]),
             chance[ours].astype(np.float32),
         )
         user, item = self._awaited
@@ -683,13 +691,13 @@ class Behaviour:
         many = self._kind_size[self._kind[item]] > 1
         kinds = user[many] * np.int64(self._n_kinds) + self._kind[item[many]]
         both = np.concatenate([self._history_key, kinds])
-        counts = np.concatenate([
-            self._history_count, np.ones(len(kinds), dtype=np.int64)
-        ])
+        counts = np.concatenate(
+            [self._history_count, np.ones(len(kinds), dtype=np.int64)]
+        )
         self._history_key, where = np.unique(both, return_inverse=True)
-        self._history_count = np.bincount(
-            where, counts, len(self._history_key)
-        ).astype(np.int64)
+        self._history_count = np.bincount(where, counts, len(self._history_key)).astype(
+            np.int64
+        )
 
     # -- from pairs to rows -------------------------------------------------------
 
@@ -698,9 +706,7 @@ class Behaviour:
     ) -> tuple[Purchases, Visits]:
         bought = self._bought_rows(rng, week, user, item, day, is_first)
         looks = _repeat_looks(rng, look_user, look_item, look_day)
-        events = {
-            name: np.concatenate([bought[name], looks[name]]) for name in bought
-        }
+        events = {name: np.concatenate([bought[name], looks[name]]) for name in bought}
         self._sessions(rng, week, events, user, item, is_first)
         return self._tables(rng, week, events, user, item)
 
@@ -778,7 +784,9 @@ class Behaviour:
         session = np.cumsum(np.diff(key, prepend=-1) != 0) - 1
         half_low = half[starts] * float(NOON)
         # A session begins once its first coupon is on sale.
-        begin_low = np.maximum(half_low, np.minimum(low[starts], half_low + NOON - 1800))
+        begin_low = np.maximum(
+            half_low, np.minimum(low[starts], half_low + NOON - 1800)
+        )
         begin = self.clock.draw(rng, begin_low, half_low + NOON - 900)
         gap = rng.exponential(50.0, len(key)) + 4
         walked = np.cumsum(gap)
@@ -801,13 +809,9 @@ class Behaviour:
         rows = np.flatnonzero(is_purchase)[::-1]
         second[events["pair"][rows]] = events["second"][rows]
         genre = self.coupons.genre[item]
-        again = np.array(
-            [REPEAT_SHARE.get(g, 0.015) for g in self.names.genres]
-        )[genre]
+        again = np.array([REPEAT_SHARE.get(g, 0.015) for g in self.names.genres])[genre]
         again = np.where(self.coupons.campaign[item] > 0, 0, again)
-        extra = np.where(
-            rng.random(n) < again * 0.66, rng.geometric(0.68, n), 0
-        )
+        extra = np.where(rng.random(n) < again * 0.76, rng.geometric(0.68, n), 0)
         many = (extra > 0) & (rng.random(n) < 0.015)
         extra = np.where(many, extra + rng.geometric(0.18, n), extra)
         source = np.concatenate([np.arange(n), np.repeat(np.arange(n), extra)])
@@ -874,9 +878,7 @@ def _stack(first, due):
     """Join certain first purchases with the other purchases that are due."""
     is_first = np.zeros(len(first[0]) + len(due[0]), dtype=bool)
     is_first[: len(first[0])] = True
-    user, item, day = (
-        np.concatenate(parts) for parts in zip(first, due, strict=True)
-    )
+    user, item, day = (np.concatenate(parts) for parts in zip(first, due, strict=True))
     return user, item, day, is_first
 
 

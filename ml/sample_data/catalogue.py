@@ -16,7 +16,7 @@ from ml.sample_data.users import N_HIDDEN
 NOON = DAY_SECONDS // 2
 # Part of the variance of quality that re-issues of one offer share.
 SHARED_QUALITY = 0.35
-REISSUE_LEVEL = 1.02
+REISSUE_LEVEL = 1.07
 
 
 @dataclass
@@ -80,7 +80,11 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
     catalog_of_shop, discount_of_shop = _prices(rng, names, genre_of_shop)
     capsule_of_shop = _capsules(rng, names, genre_of_shop)
     areas_of_shop = _areas(
-        rng, names, genre_of_shop, place_of_shop, np.bincount(shop[~is_test], minlength=n_shops),
+        rng,
+        names,
+        genre_of_shop,
+        place_of_shop,
+        np.bincount(shop[~is_test], minlength=n_shops),
     )
     size_of_shop = np.bincount(shop[~is_test], minlength=n_shops)
     usable_of_shop = _usable(rng, names, genre_of_shop, size_of_shop)
@@ -163,9 +167,7 @@ def _releases(
             days.append(5 + draw_quota(rng, np.ones(2), count - in_june))
         else:
             days.append(week * 7 + draw_quota(rng, weekday, count))
-    days.append(
-        calendar.TEST_DAY + draw_quota(rng, published.TEST_DAY_COUPONS, n_test)
-    )
+    days.append(calendar.TEST_DAY + draw_quota(rng, published.TEST_DAY_COUPONS, n_test))
     day = np.concatenate(days)
     order = np.lexsort((rng.random(len(day)), day))
     day = day[order]
@@ -208,9 +210,7 @@ def _tuesdays(
     return arranged
 
 
-def _genre_by_week(
-    names: Names, total: np.ndarray, per_week: np.ndarray
-) -> np.ndarray:
+def _genre_by_week(names: Names, total: np.ndarray, per_week: np.ndarray) -> np.ndarray:
     """Expected coupons per week and genre: monthly shares, fitted to both totals."""
     month = calendar.month_of_day(np.arange(len(per_week)) * 7 + 3)
     shares = np.tile(total / total.sum(), (len(per_week), 1))
@@ -312,9 +312,7 @@ def _shops(
     return shop
 
 
-def _places(
-    rng: np.random.Generator, names: Names, genre: np.ndarray
-) -> np.ndarray:
+def _places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndarray:
     """Small area of each shop."""
     coupons = np.array(
         [published.PREFECTURES[slug][2] for slug in names.prefectures], dtype=float
@@ -416,9 +414,7 @@ def _nice_catalog(price: np.ndarray) -> np.ndarray:
     return np.maximum(np.round(price / step), 1) * step
 
 
-def _capsules(
-    rng: np.random.Generator, names: Names, genre: np.ndarray
-) -> np.ndarray:
+def _capsules(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndarray:
     capsule = np.empty(len(genre), dtype=np.int64)
     for number, slug in enumerate(names.genres):
         members = np.flatnonzero(genre == number)
@@ -457,7 +453,9 @@ def _areas(
                 step = np.clip((wanted - now + tail_sum) / tail_sum, 0.7, 1.6)
                 drawn[tail] = np.clip(drawn[tail] * step, 2, top)
         want[members] = np.clip(np.round(drawn), 1, n_areas)
-    km = names.distance_km()[names.small_area_prefecture][:, names.small_area_prefecture]
+    km = names.distance_km()[names.small_area_prefecture][
+        :, names.small_area_prefecture
+    ]
     lists = np.zeros((len(genre), n_areas), dtype=bool)
     for start in range(0, len(genre), 4096):
         rows = slice(start, min(start + 4096, len(genre)))
@@ -502,9 +500,9 @@ def _usable(
         digits = np.array([[int(d) for d in text] for text in patterns])
         rest = max(1 - shares.sum(), 1e-9)
         drawn = rng.choice(
-            len(shares) + 1, size=len(members), p=np.append(shares, rest) / (
-                shares.sum() + rest
-            )
+            len(shares) + 1,
+            size=len(members),
+            p=np.append(shares, rest) / (shares.sum() + rest),
         )
         flags = np.ones((len(members), 9), dtype=np.int64)
         is_listed = drawn < len(shares)
@@ -561,8 +559,9 @@ def _display_days(
     display[train] = lengths[np.minimum(drawn, len(lengths) - 1)]
     members = np.flatnonzero(is_test)
     days = np.array(list(published.TEST_DISPLAY_DAYS))
-    drawn = days[draw_quota(rng, list(published.TEST_DISPLAY_DAYS.values()),
-                            len(members))]
+    drawn = days[
+        draw_quota(rng, list(published.TEST_DISPLAY_DAYS.values()), len(members))
+    ]
     # Longer displays go to the genres that have them.
     lean = base[genre[members]] @ lengths + rng.normal(0, 1.0, len(members))
     display[members[np.argsort(lean, kind="stable")]] = np.sort(drawn)
@@ -670,8 +669,14 @@ def _campaigns(
         return chosen
 
     def launch(
-        genre: int, date: str, days: int, buyers: float, catalog: int, price: int,
-        hour: int = 12, newcomer: float = 0.0,
+        genre: int,
+        date: str,
+        days: int,
+        buyers: float,
+        catalog: int,
+        price: int,
+        hour: int = 12,
+        newcomer: float = 0.0,
     ) -> None:
         chosen = pick(genre, date)
         if chosen < 0:
@@ -700,19 +705,23 @@ def _campaigns(
     launch(other, "2012-05-21", 10, 663, 1, 0, 15)
     launch(other, "2012-05-21", 10, 628, 1, 0, 15)
     for date, buyers in (
-        ("2012-01-17", 210), ("2012-02-14", 180), ("2012-03-13", 160),
-        ("2012-04-10", 130), ("2011-12-05", 92),
+        ("2012-01-17", 210),
+        ("2012-02-14", 180),
+        ("2012-03-13", 160),
+        ("2012-04-10", 130),
+        ("2011-12-05", 92),
     ):
         launch(other, date, 5, buyers, 1 if buyers > 100 else 300, 0, 15)
     for date, buyers in (
-        ("2011-08-18", 863), ("2011-10-13", 520), ("2011-11-17", 504),
-        ("2012-02-09", 494), ("2012-04-19", 466),
+        ("2011-08-18", 863),
+        ("2011-10-13", 520),
+        ("2011-11-17", 504),
+        ("2012-02-09", 494),
+        ("2012-04-19", 466),
     ):
         launch(gift, date, 7, buyers, 500, 100, 15, newcomer=0.6)
     thursdays = np.arange(calendar.day_number("2011-12-15"), calendar.TEST_DAY, 7)
-    spring = (
-        calendar.day_number("2012-03-22"), calendar.day_number("2012-06-07")
-    )
+    spring = (calendar.day_number("2012-03-22"), calendar.day_number("2012-06-07"))
     for day in thursdays:
         date = str(calendar.dates(np.array([day]))[0])
         catalog = 1500 if spring[0] <= day < spring[1] else 2000
@@ -723,7 +732,8 @@ def _campaigns(
 def _test_campaigns(coupons: Coupons, other: int, gift: int, size: float) -> None:
     """The test list has one new-member coupon and one cheap gift card."""
     for genre, catalog, hour, days, buyers, pull in (
-        (other, 2000, 12, 5, 60, 6.0), (gift, 500, 15, 13, 120, 0.6)
+        (other, 2000, 12, 5, 60, 6.0),
+        (gift, 500, 15, 13, 120, 0.6),
     ):
         members = np.flatnonzero(coupons.is_test & (coupons.genre == genre))
         if len(members) == 0:

@@ -39,16 +39,36 @@ REACH = {
     "food": (4.6, 1.5, 1.6, 1.3, 0.5, 0.09, 0.08),
 }
 SPREAD = {
-    "delivery": 1.2, "food": 1.1, "other": 1.25, "hotel": 1.1, "gift": 1.2,
-    "leisure": 1.25, "hair": 0.9, "relaxation": 0.9, "spa": 0.95, "nail": 0.9,
-    "lesson": 1.05, "health": 1.0, "beauty": 0.8,
+    "delivery": 1.2,
+    "food": 1.1,
+    "other": 1.25,
+    "hotel": 1.1,
+    "gift": 1.2,
+    "leisure": 1.25,
+    "hair": 0.9,
+    "relaxation": 0.9,
+    "spa": 0.95,
+    "nail": 0.9,
+    "lesson": 1.05,
+    "health": 1.0,
+    "beauty": 0.8,
 }
 DISPLAY_SLOPE = {"delivery": 1.7, "food": 1.6, "other": 1.0, "leisure": 1.5}
-PRICE_SLOPE = {"delivery": -0.26, "food": -0.30, "other": -0.5, "leisure": -0.22,
-               "spa": -0.2, "gift": -0.6}
+PRICE_SLOPE = {
+    "delivery": -0.42,
+    "food": -0.46,
+    "other": -0.5,
+    "leisure": -0.22,
+    "spa": -0.2,
+    "gift": -0.6,
+}
 CATCHMENT_SLOPE = 0.35
 REPEAT_SHARE = {
-    "food": 0.115, "leisure": 0.12, "hotel": 0.06, "delivery": 0.04, "gift": 0.01,
+    "food": 0.115,
+    "leisure": 0.12,
+    "hotel": 0.06,
+    "delivery": 0.04,
+    "gift": 0.01,
     "other": 0.02,
 }
 # Between the published shares (22 and 47 %) and what the published odds ask for.
@@ -58,6 +78,12 @@ HIDDEN_STRENGTH = 0.5
 PRICE_STRENGTH = 0.45
 RATE_SLOPE = 1.0
 LONG_DISPLAY = 0.3
+# Coupons that can be seen before their sale.
+PREVIEW_COUPONS = 0.145
+# Visits are a little more than the published total asks for: looks that do not end
+# in a pair (dropped days) are lost.
+LOOK_RESERVE = 1.025
+LOOK_TUNING = {"gift": 0.85}
 # Visits and flagged rows that a bought pair brings along.
 VISITS_PER_PAIR = 3.9
 FLAGGED_PER_PAIR = 0.76
@@ -68,7 +94,7 @@ MOST_PAIRS = 440.0
 BALANCE_CELLS = 50_000_000
 BALANCE_ROUNDS = 10
 LISTED_LIFT = 1.35
-SECOND_PLACE_LIFT = 6.0
+SECOND_PLACE_LIFT = 12.0
 
 
 @dataclass
@@ -178,8 +204,9 @@ def make_demand(
     home_share = np.bincount(
         users.home_area, users.buying, minlength=len(names.small_areas)
     )
-    catchment = np.einsum("h,ghp->gp", home_share / home_share.sum(),
-                          reach_table(names))[genre, coupons.prefecture]
+    catchment = np.einsum(
+        "h,ghp->gp", home_share / home_share.sum(), reach_table(names)
+    )[genre, coupons.prefecture]
     appeal = np.exp(
         spread * coupons.quality
         + display_slope * np.log(np.minimum(coupons.display_days, 5))
@@ -203,8 +230,8 @@ def make_demand(
         season = season * season_by_day(weekday / (now / now.sum()))
     day = (coupons.sale_start // DAY_SECONDS)[:, None] + np.arange(share.shape[1])
     period_of_day, period_totals = _periods()
-    period_totals = period_totals * size * (
-        published.PURCHASED_PAIRS / published.PURCHASES
+    period_totals = (
+        period_totals * size * (published.PURCHASED_PAIRS / published.PURCHASES)
     )
     coupon_period = np.zeros((n, len(period_totals)))
     cell = period_of_day[np.minimum(day, len(period_of_day) - 1)]
@@ -227,9 +254,7 @@ def make_demand(
     ).sum(axis=0)
     sure_by_period = (sure[:, None] * coupon_period)[ordinary].sum(axis=0)
     period_extra = np.maximum(period_wanted - sure_by_period, 0.2 * period_wanted)
-    sure_by_genre = np.bincount(
-        genre[ordinary], (sure * in_log)[ordinary], n_genres
-    )
+    sure_by_genre = np.bincount(genre[ordinary], (sure * in_log)[ordinary], n_genres)
     genre_extra = np.maximum(wanted - sure_by_genre, 0.05 * wanted)
 
     extra = np.where(ordinary, appeal, 0.0)
@@ -256,7 +281,14 @@ def make_demand(
     pairs = np.minimum(pairs, np.where(is_campaign, 0.45 * n_users, MOST_PAIRS * size))
 
     looks = _expected_looks(rng, names, genre, pairs, in_log, size)
-    preview = np.where(rng.random(n) < 0.15, rng.beta(4.0, 11.0, n), 0.0)
+    preview = np.zeros(n)
+    for is_test in (False, True):
+        members = np.flatnonzero(coupons.is_test == is_test)
+        members = members[np.argsort(looks[members], kind="stable")]
+        # Evenly over little and much looked at coupons.
+        step = 1 / PREVIEW_COUPONS
+        chosen = np.arange(step * rng.random(), len(members), step).astype(np.int64)
+        preview[members[chosen]] = rng.beta(4.0, 11.0, len(chosen))
     return Demand(
         pairs=pairs,
         sure=sure,
@@ -310,12 +342,14 @@ class Preferences:
         rate_mean = np.array([published.PRICES[g][4] for g in names.genres])
         rate_z = (coupons.price_rate - rate_mean[coupons.genre]) / 12
         return _on_grid(
-            np.hstack([
-                one_hot,
-                HIDDEN_STRENGTH * coupons.hidden,
-                -PRICE_STRENGTH * np.clip(price_z, -2.5, 2.5)[:, None],
-                np.clip(rate_z, -2.5, 2.5)[:, None],
-            ])
+            np.hstack(
+                [
+                    one_hot,
+                    HIDDEN_STRENGTH * coupons.hidden,
+                    -PRICE_STRENGTH * np.clip(price_z, -2.5, 2.5)[:, None],
+                    np.clip(rate_z, -2.5, 2.5)[:, None],
+                ]
+            )
         )
 
     def _make_user_factors(self) -> None:
@@ -323,12 +357,14 @@ class Preferences:
         taste = np.clip(users.genre_taste, -3, 3)
         taste = taste + np.where(users.is_female[:, None], self._sex_taste, 0.0)
         self._user_factors = _on_grid(
-            np.hstack([
-                taste,
-                users.hidden,
-                users.price_sensitivity[:, None],
-                users.bargain_taste[:, None],
-            ])
+            np.hstack(
+                [
+                    taste,
+                    users.hidden,
+                    users.price_sensitivity[:, None],
+                    users.bargain_taste[:, None],
+                ]
+            )
         )
 
     def _make_reach(self, names: Names) -> None:
@@ -350,9 +386,7 @@ class Preferences:
         sample, mass = _sample_coupons(coupons, demand.pairs, n_sample)
         weights = self.block(sample, np.arange(len(users)))
         genre = coupons.genre[sample]
-        own = (
-            coupons.prefecture[sample][:, None] == users.home_prefecture[None, :]
-        )
+        own = coupons.prefecture[sample][:, None] == users.home_prefecture[None, :]
         known = users.has_prefecture
         female = published.genre_array(published.GENRE_FEMALE, names.genres)
         at_home = published.genre_array(published.GENRE_OWN_PREFECTURE, names.genres)
@@ -372,9 +406,11 @@ class Preferences:
             for number, rows in enumerate(rows_of):
                 if len(rows) == 0:
                     continue
-                part = taken[rows] / np.maximum(
-                    taken[rows].sum(axis=1, keepdims=True), 1e-30
-                ) * mass[rows, None].astype(np.float32)
+                part = (
+                    taken[rows]
+                    / np.maximum(taken[rows].sum(axis=1, keepdims=True), 1e-30)
+                    * mass[rows, None].astype(np.float32)
+                )
                 women = float(part[:, users.is_female].sum(dtype=np.float64))
                 men = float(part[:, ~users.is_female].sum(dtype=np.float64))
                 home = float(part[own[rows] & known[None, :]].sum(dtype=np.float64))
@@ -389,8 +425,8 @@ class Preferences:
                 if min(home, away) > 0:
                     step = _odds(at_home[number]) - np.log(home / away)
                     step = float(np.clip(step, -0.7, 0.7))
-                    if not 0.15 < self._own_lift[number] * np.exp(step) < 8:
-                        continue
+                    reach = float(np.log(self._own_lift[number]))
+                    step = float(np.clip(reach + step, -4.0, 4.0)) - reach
                     self._own_lift[number] *= np.exp(step)
                     weights[rows] *= np.where(
                         own[rows], np.float32(np.exp(step)), np.float32(1)
@@ -463,7 +499,8 @@ def _expected_looks(
     ratio = published.genre_array(published.GENRE_VIEWS_PER_FLAGGED, names.genres)
     noise = np.exp(0.7 * np.clip(rng.normal(0, 1, len(pairs)), -1.6, 1.6))
     flagged = np.maximum(FLAGGED_PER_PAIR * pairs, 1.0)
-    listed = (published.VISITS - published.UNLISTED_VISITS) * size
+    listed = (published.VISITS - published.UNLISTED_VISITS) * size * LOOK_RESERVE
+    ratio *= np.array([LOOK_TUNING.get(g, 1.0) for g in names.genres])
     counts = np.maximum(np.bincount(genre, in_log, n_genres), 1e-9)
     low, high = 0.0, 1.0
     for _ in range(30):
@@ -528,7 +565,9 @@ def wanted_purchases(
     upper = np.array([row[0] for row in published.AGE_PURCHASES])
     age_group = np.minimum(np.searchsorted(upper, users.age), len(upper) - 1)
     age_mean = np.array([row[1] for row in published.AGE_PURCHASES])
-    place = np.where(users.has_prefecture, users.home_prefecture, len(names.prefectures))
+    place = np.where(
+        users.has_prefecture, users.home_prefecture, len(names.prefectures)
+    )
     figures = [published.PREFECTURES[slug] for slug in names.prefectures]
     place_mean = np.array(
         [f[1] / f[0] for f in figures]

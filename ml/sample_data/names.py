@@ -81,7 +81,9 @@ def read_names() -> Names:
         large_area_ja=_text(large_areas, "large_area_ja"),
         prefectures=list(prefecture_of),
         prefecture_ja=_text(prefectures, "prefecture_ja"),
-        prefecture_large_area=np.array([large_of[r["large_area"]] for r in prefectures]),
+        prefecture_large_area=np.array(
+            [large_of[r["large_area"]] for r in prefectures]
+        ),
         office_ja=_text(prefectures, "office_ja"),
         latitude=np.array([float(row["latitude"]) for row in prefectures]),
         longitude=np.array([float(row["longitude"]) for row in prefectures]),

@@ -142,7 +142,9 @@ def _registration_seconds(rng: np.random.Generator, month: np.ndarray) -> np.nda
         if number == n_months - 1:
             in_test = days >= calendar.TEST_SUNDAY
             weights[in_test] *= (
-                test_share / (1 - test_share) * weights[~in_test].sum()
+                test_share
+                / (1 - test_share)
+                * weights[~in_test].sum()
                 / weights[in_test].sum()
             )
         members = np.flatnonzero(month == number)
@@ -225,8 +227,8 @@ def _second_places(
 ) -> np.ndarray:
     """Draw places by their coupons, the nearer the likelier."""
     coupons = np.array([published.PREFECTURES[slug][2] for slug in names.prefectures])
-    near = 0.3 + np.exp(-names.distance_km() / 150.0)
-    chance = near * coupons[None, :] ** 0.9
+    near = 0.2 + np.exp(-names.distance_km() / 150.0)
+    chance = near * coupons[None, :] ** 1.2
     np.fill_diagonal(chance, 0)
     cumulative = np.cumsum(chance / chance.sum(axis=1, keepdims=True), axis=1)
     level = rng.random(len(home)) * 0.999999
@@ -292,9 +294,19 @@ def _inactive(
 def _age_taste(names: Names, age: np.ndarray) -> np.ndarray:
     """Invented slopes: salons and lessons are for the younger, hotels for the older."""
     slope = {
-        "delivery": 0.10, "food": -0.12, "other": 0.05, "hotel": 0.20, "gift": 0.0,
-        "leisure": -0.12, "hair": -0.30, "relaxation": -0.20, "spa": -0.35,
-        "nail": -0.45, "lesson": -0.15, "health": 0.10, "beauty": -0.30,
+        "delivery": 0.10,
+        "food": -0.12,
+        "other": 0.05,
+        "hotel": 0.20,
+        "gift": 0.0,
+        "leisure": -0.12,
+        "hair": -0.30,
+        "relaxation": -0.20,
+        "spa": -0.35,
+        "nail": -0.45,
+        "lesson": -0.15,
+        "health": 0.10,
+        "beauty": -0.30,
     }
     slopes = np.array([slope[genre] for genre in names.genres])
     return np.outer((age - 42.5) / 12.0, slopes)

@@ -97,9 +97,7 @@ def generate(request: Request, *, force: bool = False) -> bool:
 
 def _holds(directory: Path, request: Request) -> bool:
     marker = directory / MARKER
-    return (
-        marker.is_file() and marker.read_text(encoding="utf-8") == request.marker()
-    )
+    return marker.is_file() and marker.read_text(encoding="utf-8") == request.marker()
 
 
 def _check_directory(out: Path) -> None:
@@ -181,9 +179,7 @@ def _build(request: Request, directory: Path, beside: Path) -> None:
     finally:
         log.close()
     test_coupons, intensity = behaviour.test_intensity()
-    truth.write_intensity(
-        beside, users.hashes, coupons.hashes[test_coupons], intensity
-    )
+    truth.write_intensity(beside, users.hashes, coupons.hashes[test_coupons], intensity)
     purchases, _ = behaviour.simulate(calendar.TEST_WEEK)
     truth.write_purchases(beside, log, seed, calendar.TEST_WEEK, purchases)
 

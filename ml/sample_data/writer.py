@@ -208,9 +208,7 @@ class LogWriter:
         self._visit = (directory / "coupon_visit_train.csv").open("wb")
         self._detail.write((self.DETAIL + "\n").encode())
         self._visit.write((self.VISIT + "\n").encode())
-        self._options = pacsv.WriteOptions(
-            include_header=False, quoting_style="none"
-        )
+        self._options = pacsv.WriteOptions(include_header=False, quoting_style="none")
 
     def write(self, week: int, purchases: Purchases, visits: Visits) -> None:
         """Append one week."""
@@ -229,14 +227,16 @@ class LogWriter:
 
     def purchase_table(self, purchases: Purchases, ids: np.ndarray) -> pa.Table:
         """Purchases in the columns of ``coupon_detail_train.csv``."""
-        return pa.table({
-            "ITEM_COUNT": pa.array(purchases.items),
-            "I_DATE": _time(purchases.second),
-            "SMALL_AREA_NAME": self._areas.take(pa.array(purchases.small_area)),
-            "PURCHASEID_hash": hash_array(ids),
-            "USER_ID_hash": self._users.take(pa.array(purchases.user)),
-            "COUPON_ID_hash": self._coupons.take(pa.array(purchases.coupon)),
-        })
+        return pa.table(
+            {
+                "ITEM_COUNT": pa.array(purchases.items),
+                "I_DATE": _time(purchases.second),
+                "SMALL_AREA_NAME": self._areas.take(pa.array(purchases.small_area)),
+                "PURCHASEID_hash": hash_array(ids),
+                "USER_ID_hash": self._users.take(pa.array(purchases.user)),
+                "COUPON_ID_hash": self._coupons.take(pa.array(purchases.coupon)),
+            }
+        )
 
     def _visit_table(
         self, week: int, visits: Visits, ids: np.ndarray, first: int
@@ -252,16 +252,18 @@ class LogWriter:
         sessions = random_hashes(
             stream(self._seed, "session hashes", week), len(number)
         )
-        return pa.table({
-            "PURCHASE_FLG": pa.array(flagged.astype(np.int64)),
-            "I_DATE": _time(visits.second),
-            "PAGE_SERIAL": pa.array(visits.page_serial),
-            "REFERRER_hash": self._referrers.take(pa.array(visits.referrer)),
-            "VIEW_COUPON_ID_hash": self._coupons.take(pa.array(visits.coupon)),
-            "USER_ID_hash": self._users.take(pa.array(visits.user)),
-            "SESSION_ID_hash": hash_array(sessions[session]),
-            "PURCHASEID_hash": _if(flagged, purchase),
-        })
+        return pa.table(
+            {
+                "PURCHASE_FLG": pa.array(flagged.astype(np.int64)),
+                "I_DATE": _time(visits.second),
+                "PAGE_SERIAL": pa.array(visits.page_serial),
+                "REFERRER_hash": self._referrers.take(pa.array(visits.referrer)),
+                "VIEW_COUPON_ID_hash": self._coupons.take(pa.array(visits.coupon)),
+                "USER_ID_hash": self._users.take(pa.array(visits.user)),
+                "SESSION_ID_hash": hash_array(sessions[session]),
+                "PURCHASEID_hash": _if(flagged, purchase),
+            }
+        )
 
     def close(self) -> None:
         """Close both files."""

@@ -1,0 +1,83 @@
+# `make` lists the targets. Everything runs in .venv, made from the locked requirements.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+SAMPLE_USERS ?= 2000
+SAMPLE_SEED ?= 7
+PORT ?= 8080
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
+		| column -t -s '|' 2>/dev/null || grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: env sample ## sample data, dbt build, train, score, and what to look at next
+	@PONPARE_DATA_DIR=data/sample PONPARE_DB= $(BIN)/python -m ml.pipeline
+
+.PHONY: run
+run: env ## the same on the files in PONPARE_DATA_DIR
+	@$(BIN)/python -m ml.pipeline
+
+.PHONY: env
+env: $(VENV)/installed ## the Python environment in .venv
+
+$(VENV)/installed: requirements.txt
+	@bash .ci/find-python > /dev/null
+	@echo "making $(VENV) and installing $$(grep -c == requirements.txt) locked packages (about a minute)"
+	@"$$(bash .ci/find-python)" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+.PHONY: sample
+sample: env ## synthetic sample data in data/sample (SAMPLE_USERS, SAMPLE_SEED)
+	@$(BIN)/python -m ml.sample_data --users $(SAMPLE_USERS) --seed $(SAMPLE_SEED) --out data/sample
+
+.PHONY: build
+build: env ## dbt build alone, on PONPARE_DATA_DIR
+	@$(BIN)/dbt build
+
+.PHONY: train
+train: env ## train, evaluate and score, on marts that are built
+	@$(BIN)/python -m ml.train
+
+.PHONY: docs
+docs: env ## the documentation site with lineage: target/static_index.html
+	@$(BIN)/dbt docs generate --static
+	@echo "open target/static_index.html, or serve it: $(BIN)/dbt docs serve --port $(PORT)"
+
+.PHONY: test
+test: env ## the tests that take less than five minutes
+	@$(BIN)/pytest -m "not full"
+
+.PHONY: test-full
+test-full: env ## the tests that take longer, and those on real data (PONPARE_REAL_DIR)
+	@$(BIN)/pytest -m full
+
+.PHONY: lint
+lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project
+	@$(BIN)/dbt parse --no-partial-parse --quiet
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models analyses tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+.PHONY: format
+format: env ## mend what the linters can mend
+	@$(BIN)/sqlfluff fix --quiet models analyses tests || true
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: lock
+lock: env ## lock the versions in pyproject.toml anew (needs uv)
+	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
+		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
+
+.PHONY: clean
+clean: ## remove what builds leave behind: warehouses, sample data, logs, models
+	@rm -rf target logs data/sample data/sample.truth warehouse/*.duckdb warehouse/*.wal artifacts .cache \
+		.pytest_cache .ruff_cache report
