@@ -61,29 +61,27 @@ class Target:
             If the tolerance cannot be read.
         """
         text, real = self.tolerance, self.real
-        if text == "scale":
-            return (
-                real * scale * (1 - SCALE_TOLERANCE),
-                real * scale * (1 + SCALE_TOLERANCE),
-            )
-        if text == "loose":
-            if real == 0:
-                return 0.0, LOOSE_POINTS
-            return real / LOOSE_FACTOR, real * LOOSE_FACTOR
-        if text == "1 step":
-            # One page, or the two digits that the published quantile is given in.
-            slack = max(1.0, 0.05 * real)
-            return real - slack, real + slack
-        if text.startswith("factor "):
-            factor = float(text.removeprefix("factor "))
-            return real / factor, real * factor
         if ".." in text:
             low, high = text.split("..")
             return float(low), float(high)
-        if text.endswith("%"):
+        if text == "loose" and real == 0:
+            return 0.0, LOOSE_POINTS
+        if text == "loose" or text.startswith("factor "):
+            factor = (
+                LOOSE_FACTOR if text == "loose" else float(text.removeprefix("factor "))
+            )
+            return real / factor, real * factor
+        if text == "scale":
+            real *= scale
+            slack = SCALE_TOLERANCE * real
+        elif text == "1 step":
+            # One page, or the two digits that the published quantile is given in.
+            slack = max(1.0, 0.05 * real)
+        elif text.endswith("%"):
             slack = abs(real) * float(text[:-1]) / 100
-            return real - slack, real + slack
-        return real - float(text), real + float(text)
+        else:
+            slack = float(text)
+        return real - slack, real + slack
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def shares(outcomes: list[Outcome]) -> dict[str, tuple[int, int]]:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
-    if value != value:
+    if math.isnan(value):
         return "none"
     if abs(value) >= 1000:
         return f"{value:.0f}"
@@ -158,7 +156,7 @@ def _number(value: float | None) -> str:
 
 
 def text_report(outcomes: list[Outcome], *, misses_only: bool = False) -> str:
-    """The comparison as text, one line per target."""
+    """Return the comparison as text, one line per target."""
     lines = []
     for outcome in outcomes:
         target = outcome.target
@@ -176,7 +174,7 @@ def text_report(outcomes: list[Outcome], *, misses_only: bool = False) -> str:
 
 
 def summary(outcomes: list[Outcome]) -> str:
-    """Passed, measured and share, in all and by core group."""
+    """Return passed, measured and share, in all and by core group."""
     lines = []
     for name, (passed, n) in shares(outcomes).items():
         if name == "all" or name.startswith("core"):
@@ -184,6 +182,44 @@ def summary(outcomes: list[Outcome]) -> str:
                 f"{name:18}{passed:4} of {n:4}  {100 * passed / max(n, 1):.1f} %"
             )
     return "\n".join(lines)
+
+
+def markdown(outcomes: list[Outcome], n_users: int) -> str:
+    """Return the comparison as a page: summary, misses, all targets."""
+    lines = [
+        "# Calibration of the sample data",
+        "",
+        f"Written by `python -m ml.calibrate`, on a synthetic sample of {n_users:,} "
+        "users. `real` is the published figure of the competition's data, `ours` the "
+        "sample's. How the sample is made, and why some targets miss: "
+        "[sample-data.md](sample-data.md).",
+        "",
+        "| targets | passed | measured | share |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, (passed, n) in shares(outcomes).items():
+        lines.append(f"| {name} | {passed} | {n} | {100 * passed / max(n, 1):.1f} % |")
+    for title, wanted in (("Misses", True), ("All targets", False)):
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| group | target | real | ours | tolerance | unit | kind | result |",
+            "| --- | --- | ---: | ---: | --- | --- | --- | --- |",
+        ]
+        for outcome in outcomes:
+            target = outcome.target
+            result = "pass" if outcome.passed else "**miss**"
+            if outcome.value is None:
+                result = "not measured here"
+            if wanted and (outcome.passed or outcome.value is None):
+                continue
+            lines.append(
+                f"| {target.group} | {target.name} | {_number(target.real)} | "
+                f"{_number(outcome.value)} | {target.tolerance} | {target.unit} | "
+                f"{target.kind} | {result} |"
+            )
+    return "\n".join(lines) + "\n"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -232,6 +268,8 @@ def main(arguments: list[str] | None = None) -> int:
             f"note: the targets are those of {published.USERS:,} users; this sample "
             f"has {n_users:,}, so figures per coupon differ by design"
         )
+    if options.write:
+        options.write.write_text(markdown(outcomes, n_users), encoding="utf-8")
     passed, n = shares(outcomes)["all"]
     return 0 if passed >= WANTED_SHARE * n else 2
 

@@ -220,8 +220,8 @@ def _volume(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         union all select 'purchases', count(*) from purchases
         union all select 'visits', count(*) from visits
         union all select 'first day of the log',
-            strftime(least((select min(moment) from visits), (select min(moment) from purchases)),
-                '%Y%m%d')::int
+            strftime(least((select min(moment) from visits),
+                (select min(moment) from purchases)), '%Y%m%d')::int
         union all select 'last day of the log',
             strftime(greatest((select max(moment) from visits),
                 (select max(moment) from purchases)), '%Y%m%d')::int
@@ -382,7 +382,9 @@ def _price(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         _pairs(
             con,
             """
-        with paid as (select rate, discount from purchases inner join coupons using (c)),
+        with paid as (
+            select rate, discount from purchases inner join coupons using (c)
+        ),
         listed as (select * from coupons where not is_test and discount > 0)
         select 'PRICE_RATE of purchases, p25', quantile_cont(rate, 0.25) from paid
         union all select 'PRICE_RATE of purchases, median',
@@ -495,7 +497,8 @@ def _time(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
         select 'purchases in ' || strftime(moment, '%Y-%m'), count(*) from purchases
             group by 1
         union all select 'purchases on ' || dayname(moment),
-            100.0 * count(*) / (select count(*) from purchases) from purchases group by 1
+            100.0 * count(*) / (select count(*) from purchases)
+            from purchases group by 1
         union all select 'purchases on 2012-06-04',
             count(*) filter (where moment::date = date '2012-06-04') from purchases
         union all select 'DISPPERIOD of purchases, p25',
@@ -745,7 +748,8 @@ def _lists(con: duckdb.DuckDBPyConnection, out: Measures) -> None:
             100.0 * avg((left_at is not null)::int)
             from (select u from visits union all
                 select u from purchases where p not in
-                    (select p from visits where p is not null)) inner join users using (u)
+                    (select p from visits where p is not null))
+            inner join users using (u)
         union all select 'female users', 100.0 * avg((sex = 'f')::int) from users
         union all select 'age, mean', avg(age) from users
         union all select 'age, sd', stddev(age) from users

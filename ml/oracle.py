@@ -200,7 +200,7 @@ def report(
 
 
 def random_recommendations(truth: Truth, seed: int = 0) -> pd.DataFrame:
-    """Ten different random coupons per user: the floor of the comparison."""
+    """Recommend ten different random coupons per user: the floor."""
     rng = np.random.default_rng(seed)
     n_users, n_coupons = truth.intensity.shape
     top = min(TOP, n_coupons)
@@ -209,7 +209,7 @@ def random_recommendations(truth: Truth, seed: int = 0) -> pd.DataFrame:
 
 
 def popular_recommendations(truth: Truth) -> pd.DataFrame:
-    """The ten coupons with the highest true demand, the same for every user."""
+    """Recommend to every user the ten coupons with the highest true demand."""
     best = np.argsort(-truth.intensity.sum(axis=0), kind="stable")[:TOP]
     return _frame(truth, np.tile(best, (len(truth.user_hash), 1)))
 

@@ -145,8 +145,15 @@ class Candidates:
         return len(self.user_ids), len(self.coupon_ids)
 
 
-def read_contract(warehouse: Warehouse) -> FeatureContract:
+def read_contract(
+    warehouse: Warehouse, cutoffs: Sequence[dt.date]
+) -> FeatureContract:
     """Read the features of the pair marts and the categories seen in training.
+
+    Parameters
+    ----------
+    cutoffs
+        Cutoffs to train on: a value that turned up later is unknown to the model.
 
     Raises
     ------
@@ -164,7 +171,9 @@ def read_contract(warehouse: Warehouse) -> FeatureContract:
             row[0]
             for row in warehouse.rows(
                 f'select distinct "{column.name}" as value from ml.training_pairs '
-                "where value is not null order by value"
+                f"where value is not null and cutoff_date in ({_marks(cutoffs)}) "
+                "order by value",
+                list(cutoffs),
             )
         )
         for column in features
@@ -327,6 +336,10 @@ def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Featu
         found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
         codes[:, i] = _to_numpy(pc.fill_null(found, MISSING_CODE))
     return Features(contract, numeric, codes)
+
+
+def _marks(values: Sequence) -> str:
+    return ", ".join("?" for _ in values) or "null"
 
 
 def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:

@@ -97,7 +97,7 @@ def _compute(
     known = [c for c in earlier if c.date < evaluated.date]
     fingerprint = warehouse.data_fingerprint()
     run_id = f"{cutoff.date:%Y%m%d}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
-    contract = read_contract(warehouse)
+    contract = read_contract(warehouse, [c.date for c in known])
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
 
     with step("searching hyper-parameters"):
@@ -158,7 +158,9 @@ def _compute(
     else:
         del training, grid
         with step(f"reading training pairs of {len(earlier)} weeks"):
-            training = read_training_set(warehouse, contract, [c.date for c in earlier])
+            weeks = [c.date for c in earlier]
+            contract = read_contract(warehouse, weeks)
+            training = read_training_set(warehouse, contract, weeks)
         with step(f"fitting {name} on {len(training):,} pairs"):
             default = build(name, found.best_parameters[name], random_state)
             default.fit(training)

@@ -1,4 +1,4 @@
--- what popularity is computed from: no sale of the target week, no second after the cutoff
+-- what popularity is made from: no sale of the target week, nothing after the cutoff
 select
     sales.cutoff_date,
     sales.coupon_id,

@@ -1,4 +1,9 @@
 -- once each, with weight 1, and no pair is called positive that is none
+with sampled as (
+    select * from {{ ref('int_sampled_pairs') }}
+    where label
+)
+
 select
     positives.cutoff_date as bought_in_week,
     sampled.cutoff_date as sampled_in_week,
@@ -6,10 +11,7 @@ select
     sampled.coupon_id,
     sampled.weight
 from {{ ref('int_positive_pairs') }} as positives
-full outer join (
-    select * from {{ ref('int_sampled_pairs') }}
-    where label
-) as sampled
+full outer join sampled
     on
         positives.cutoff_date = sampled.cutoff_date
         and positives.user_id = sampled.user_id

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from ml.models.base import PurchaseModel, sigmoid
+from ml.models.base import PurchaseModel, row_sums, sigmoid
 from ml.models.encoding import LinearEncoder
 from ml.pairs import MISSING_CODE, FeatureContract, Features, TrainingSet
 
@@ -76,7 +76,7 @@ class Logistic(PurchaseModel):
         log_odds = (
             self.intercept_
             + self.slope_ * self._ranking(inputs, features)
-            + inputs[:, self.user_columns_] @ self.user_coefficients_
+            + row_sums(inputs[:, self.user_columns_], self.user_coefficients_)
         )
         return sigmoid(log_odds).astype(np.float32)
 
@@ -203,13 +203,12 @@ class Logistic(PurchaseModel):
         self.intercept_ = float(fitted.intercept_[0])
 
     def _ranking(self, inputs: np.ndarray, features: Features) -> np.ndarray:
-        log_odds = inputs @ self.coefficients_
+        log_odds = row_sums(inputs, self.coefficients_)
+        crossed = inputs[:, self.crossed_columns_]
         genres = features.codes[:, self._genre_column()]
         for genre, coefficients in enumerate(self.crossed_coefficients_):
             rows = np.flatnonzero(genres == genre)
-            by_input = np.zeros(inputs.shape[1], dtype=np.float32)
-            by_input[self.crossed_columns_] = coefficients
-            log_odds[rows] += inputs[rows] @ by_input
+            log_odds[rows] += row_sums(crossed[rows], coefficients)
         return log_odds
 
     def _genre_column(self) -> int:

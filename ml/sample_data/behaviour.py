@@ -8,72 +8,41 @@ import numpy as np
 
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
-from ml.sample_data.catalogue import NOON, Coupons, catalogue_scale
+from ml.sample_data.catalogue import Coupons, catalogue_scale
 from ml.sample_data.choice import (
-    REPEAT_SHARE,
     Demand,
     Preferences,
     presence_by_week,
     weights_by_week,
 )
+from ml.sample_data.events import WEEK_SECONDS, EventLog, Pairs, Purchases, Visits
 from ml.sample_data.names import Names
+from ml.sample_data.sampling import draw_pairs, spread_over_weeks
 from ml.sample_data.streams import stream
 from ml.sample_data.users import Users
 
-WEEK_SECONDS = 7 * DAY_SECONDS
 CELLS_PER_BLOCK = 4_000_000
-PREVIEW_DAYS = np.array([0.05, 0.10, 0.10, 0.15, 0.25, 0.35])
+# Early looks by day, from eight days before the sale to the day before it.
+PREVIEW_DAYS = np.array([0.06, 0.08, 0.10, 0.12, 0.14, 0.15, 0.17, 0.18])
 N_PREVIEW = len(PREVIEW_DAYS)
 # Registration to first purchase, days: levels and quantiles.
 LAG_LEVELS = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
+# Weeks over which the first purchases of older users fade.
+OLD_FADE = 18.0
 LAG_DAYS = (0.002, 0.01, 0.04, 0.12, 1.0, 6.0, 27.0, 48.0, 150.0)
 ACTIVE_SHARE = 0.36
 SPREE_SHARE = 0.004
 NEWCOMER_PULL = 2.0
+# Coupons that pull this much are open to new members only.
+MEMBERS_ONLY = 5.0
 BURST_SHAPE = 4.0
 MIN_STEERED_USERS = 5000
 # Chance to buy a coupon of a kind bought 1, 2, 3, 4 or more times before.
-HABIT = (0.001, 0.002, 0.0, 0.1)
+HABIT = (0.002, 0.0, 0.0, 0.12)
 # Chance that an early look ends in a purchase.
 PREVIEW_BUYERS = 0.08
-SEEN_PURCHASES = 0.80
-RECEIPT_HOME = 0.98
-RECEIPT_OWN = 0.46
-SPLIT_SHARE = 0.05
 # Weight of a user's best day of the week over the worst is the square of this.
 DAY_CONTRAST = 120.0
-LOOK, BEFORE, FLAGGED, AFTER, SILENT = range(5)
-
-
-@dataclass
-class Purchases:
-    """Purchases of one week, in order of time."""
-
-    second: np.ndarray
-    user: np.ndarray
-    coupon: np.ndarray
-    items: np.ndarray
-    small_area: np.ndarray
-    number: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.second)
-
-
-@dataclass
-class Visits:
-    """Page views of one week, in order of time; ``purchase`` is -1 for plain views."""
-
-    second: np.ndarray
-    user: np.ndarray
-    coupon: np.ndarray
-    purchase: np.ndarray
-    page_serial: np.ndarray
-    referrer: np.ndarray
-    session: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.second)
 
 
 @dataclass
@@ -140,11 +109,8 @@ class Behaviour:
         self._drift_week, self._late_preferences = later
         self.ghosts = ghosts
         self.seed = seed
-        self.clock = clock
+        self._events = EventLog(names, users, coupons, seed, clock)
         self._release_day = coupons.sale_start // DAY_SECONDS
-        self.n_referrers = max(
-            50, round(published.REFERRERS * len(users) / published.USERS)
-        )
         self._plan_purchases()
         self._plan_looks()
         self._plan_people(wanted)
@@ -155,21 +121,18 @@ class Behaviour:
         self._kind_size = np.bincount(self._kind)
         self._n_kinds = len(self._kind_size)
         self._is_campaign = coupons.campaign > 0
-        areas = names.small_area_prefecture
-        self._area_km = names.distance_km()[areas][:, areas]
-        np.fill_diagonal(self._area_km, -1.0)
         self._history_key = np.empty(0, dtype=np.int64)
         self._history_count = np.empty(0, dtype=np.int64)
         self._awaited = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64))
         self._debt = np.zeros(len(coupons), dtype=np.int64)
-        # Some offers are bought mostly where the log does not look.
-        tracked = stream(seed, "tracking").beta(1.2, 0.17, len(coupons))
-        self._flag_chance = tracked
         self._bought_keys = np.empty(0, dtype=np.int64)
-        self._uniform_key: tuple[str, int] = ("", -1)
-        self._uniform_values = np.empty((0, 7), dtype=np.float32)
-        self._n_purchases = 0
-        self._n_sessions = 0
+        self._mood_week = -1
+        self._mood = np.empty((0, 7), dtype=np.float32)
+
+    @property
+    def n_referrers(self) -> int:
+        """Number of referrers in the page views."""
+        return self._events.n_referrers
 
     def preferences(self, week: int) -> Preferences:
         """Preferences that hold in a week."""
@@ -184,7 +147,9 @@ class Behaviour:
         demand = self.demand
         total = (rng.random(len(demand.sure)) < demand.sure).astype(np.int64)
         total += rng.poisson(np.maximum(demand.pairs - demand.sure, 0))
-        self._buy_plan = _spread(rng, total, demand.day_share, self._release_day)
+        self._buy_plan = spread_over_weeks(
+            rng, total, demand.day_share, self._release_day
+        )
         self._expected = np.zeros(calendar.N_WEEKS + 8)
         for offset in range(demand.day_share.shape[1]):
             week = (self._release_day + offset) // 7
@@ -202,7 +167,7 @@ class Behaviour:
             ]
         )
         total = rng.poisson(demand.looks)
-        self._look_plan = _spread(
+        self._look_plan = spread_over_weeks(
             rng, total, self._look_share, self._release_day - N_PREVIEW
         )
         ghosts = self.ghosts
@@ -212,7 +177,9 @@ class Behaviour:
         )
         self._ghost_share = share / share.sum(axis=1, keepdims=True)
         total = np.maximum(rng.poisson(ghosts.looks), 1)
-        self._ghost_plan = _spread(rng, total, self._ghost_share, ghosts.first_day)
+        self._ghost_plan = spread_over_weeks(
+            rng, total, self._ghost_share, ghosts.first_day
+        )
 
     def _plan_people(self, wanted: np.ndarray) -> None:
         users = self.users
@@ -309,7 +276,7 @@ class Behaviour:
         limit = np.where(users.withdrawn >= 0, users.withdrawn, self._log_end)
         limit = np.minimum(limit, self._log_end) - 3600
         begin = np.maximum(users.registered, log_start)
-        fading = -np.log1p(-rng.random(n) * (1 - np.exp(-52 / 14.0))) * 14 * 7
+        fading = -np.log1p(-rng.random(n) * (1 - np.exp(-52 / OLD_FADE))) * OLD_FADE * 7
         second = np.where(old, log_start + fading * DAY_SECONDS, second)
         beyond = second >= limit
         again = begin + rng.random(n) * np.maximum(limit - begin, 1)
@@ -355,17 +322,14 @@ class Behaviour:
         look_item = np.concatenate([looked[1][keep], ghost[1]])
         look_day = np.concatenate([look_day[keep], ghost[2]])
         keep = look_day >= 0
-        return self._log(
-            rng,
-            week,
-            user,
-            item,
-            day,
-            is_first,
+        bought_pairs = Pairs(user, item, day, is_first)
+        looks = Pairs(
             look_user[keep],
             look_item[keep],
             look_day[keep],
+            np.zeros(int(keep.sum()), dtype=bool),
         )
+        return self._events.rows(rng, week, bought_pairs, looks)
 
     def _new_pairs(self, user, item, day, is_first):
         """Drop pairs without a day, repeated ones, and those bought before."""
@@ -414,7 +378,7 @@ class Behaviour:
         )
 
     def _awaited_purchases(self, rng, week: int) -> tuple[np.ndarray, np.ndarray]:
-        """Some of those who looked before the sale buy in the week of the release."""
+        """Draw who of those that looked early buys, in the week of the release."""
         user, item = self._awaited
         due = self._release_day[item] < (week + 1) * 7
         taken = due & (rng.random(len(user)) < PREVIEW_BUYERS)
@@ -467,7 +431,7 @@ class Behaviour:
         second = self._first_second[who]
         when = second // DAY_SECONDS
         weights = self.preferences(week).block(on_sale, who).astype(np.float64)
-        norm = weights.mean(axis=1)
+        norm = self.preferences(week).typical[on_sale]
         offset = when[None, :] - self._release_day[on_sale][:, None]
         inside = (offset >= 0) & (offset < self.demand.day_share.shape[1])
         share = self.demand.day_share[on_sale[:, None], np.where(inside, offset, 0)]
@@ -510,6 +474,7 @@ class Behaviour:
             rows = coupons[start : start + step]
             weights = self.preferences(week).block(rows, everyone)
             weights *= self._buying[:, week]
+            self._close_to_members(weights, rows, everyone)
             total = weights.sum(axis=1, dtype=np.float64)
             factor = expected[start : start + step] / np.maximum(total, 1e-30)
             weights *= factor[:, None].astype(np.float32)
@@ -583,6 +548,7 @@ class Behaviour:
             weights = self.preferences(week).block(rows, active)
             looks = np.sqrt(weights)
             weights *= buy_weight
+            self._close_to_members(weights, rows, active)
             looks *= look_weight
             inside = (taken_row >= start) & (taken_row < start + len(rows))
             inside &= taken_column >= 0
@@ -597,6 +563,14 @@ class Behaviour:
         )
         look_day = self._choose_days(rng, week, look_user, look_item, is_look=True)
         return (bought_user, bought_item), (look_user, look_item), look_day
+
+    def _close_to_members(
+        self, weights: np.ndarray, coupons: np.ndarray, users: np.ndarray
+    ) -> None:
+        """Take away coupons for new members from those who bought before."""
+        closed = np.flatnonzero(self.coupons.newcomer_pull[coupons] >= MEMBERS_ONLY)
+        if len(closed):
+            weights[np.ix_(closed, np.flatnonzero(self._n_bought[users] > 0))] = 0
 
     def _steering(self, week: int) -> np.ndarray:
         """Factor per user that brings groups to their published yearly totals.
@@ -633,17 +607,12 @@ class Behaviour:
 
     def _day_mood(self, week: int, user: np.ndarray) -> np.ndarray:
         """Users come on few days of their active weeks: weights, shape (n, 7)."""
-        level = self._uniform("days", week)[user]
-        return DAY_CONTRAST ** (2 * level - 1)
-
-    def _uniform(self, name: str, week: int) -> np.ndarray:
-        """One uniform number per user and day of a week, shape (users, 7)."""
-        if self._uniform_key != (name, week):
-            self._uniform_key = (name, week)
-            self._uniform_values = stream(self.seed, name, week).random(
+        if self._mood_week != week:
+            level = stream(self.seed, "days", week).random(
                 (len(self.users), 7), dtype=np.float32
             )
-        return self._uniform_values
+            self._mood_week, self._mood = week, DAY_CONTRAST ** (2 * level - 1)
+        return self._mood[user]
 
     def _pick_day(self, rng, week, user, weight) -> np.ndarray:
         day = week * 7 + np.arange(7)
@@ -678,7 +647,7 @@ class Behaviour:
         return user, item + len(self.coupons), day
 
     def _not_bought(self, user, item, day, bought_key, week) -> np.ndarray:
-        """Looks that are no part of a purchase; early looks stay in any case."""
+        """Mark looks that are no part of a purchase; early looks stay in any case."""
         key = user * np.int64(len(self.coupons)) + item
         early = week * 7 + day < self._release_day[item]
         return early | ~(np.isin(key, bought_key) | np.isin(key, self._bought_keys))
@@ -699,180 +668,6 @@ class Behaviour:
             np.int64
         )
 
-    # -- from pairs to rows -------------------------------------------------------
-
-    def _log(
-        self, rng, week, user, item, day, is_first, look_user, look_item, look_day
-    ) -> tuple[Purchases, Visits]:
-        bought = self._bought_rows(rng, week, user, item, day, is_first)
-        looks = _repeat_looks(rng, look_user, look_item, look_day)
-        events = {name: np.concatenate([bought[name], looks[name]]) for name in bought}
-        self._sessions(rng, week, events, user, item, is_first)
-        return self._tables(rng, week, events, user, item)
-
-    def _bought_rows(self, rng, week, user, item, day, is_first) -> dict:
-        """Rows around each purchase: looks before, the flagged row, looks after."""
-        n = len(user)
-        seen = is_first | (rng.random(n) < SEEN_PURCHASES)
-        seen &= ~self.users.never_views[user]
-        flagged = seen & (rng.random(n) < self._flag_chance[item])
-        before = np.where(seen, _counts_before(rng, n), 0)
-        after = np.where(seen, rng.geometric(0.38, n) - 1 + (rng.random(n) < 0.6), 0)
-        before = np.where(seen & ~flagged & (before + after == 0), 1, before)
-        rows = np.where(flagged, 1 + (rng.random(n) < 0.06), 0)
-        pair = np.arange(n)
-        parts = [
-            (np.repeat(pair, before), BEFORE),
-            (np.repeat(pair, rows), FLAGGED),
-            (np.repeat(pair, after), AFTER),
-            (pair[~flagged], SILENT),
-        ]
-        index = np.concatenate([p for p, _ in parts])
-        kind = np.concatenate([np.full(len(p), k) for p, k in parts])
-        slot = rng.random(n) < SPLIT_SHARE
-        place = rng.random(n)
-        rank = place[index] + 1e-3 * (kind == FLAGGED) + 1e-3 * (kind == SILENT)
-        rank = rank + 2e-3 * (kind == AFTER)
-        rank = rank + 5e-4 * rng.random(len(index))
-        return {
-            "user": user[index],
-            "item": item[index],
-            "day": day[index],
-            "pair": index,
-            "kind": kind,
-            "slot": slot[index].astype(np.int64),
-            "rank": rank,
-        }
-
-    def _sessions(self, rng, week, events, user, item, is_first) -> None:
-        """Put rows into sessions and give every row its second."""
-        coupons = self.coupons
-        day_start = (week * 7 + events["day"]) * DAY_SECONDS
-        is_ghost = events["item"] >= len(coupons)
-        listed = np.where(is_ghost, 0, events["item"])
-        low = np.clip(coupons.sale_start[listed] - day_start, 0, DAY_SECONDS)
-        high = np.clip(coupons.sale_end[listed] - day_start, 0, DAY_SECONDS)
-        free = is_ghost | (high <= low)
-        bought = events["pair"] >= 0
-        first_purchase = np.zeros(len(low), dtype=bool)
-        first_purchase[bought] = is_first[events["pair"][bought]]
-        registered = self.users.registered[events["user"]] - day_start
-        low = np.where(first_purchase & (registered > low), registered, low)
-        low = np.where(free, 0, low)
-        high = np.where(free, DAY_SECONDS, np.maximum(high, low + 60))
-        morning = self.clock.share_before(np.minimum(high, NOON))
-        morning = np.maximum(morning - self.clock.share_before(low), 0)
-        span = self.clock.share_before(high) - self.clock.share_before(low)
-        n_pairs = len(user)
-        # One part of the day per user and day, so that rows meet in few sessions.
-        mood = self._uniform("hours", week)[events["user"], events["day"]]
-        pair_free = rng.random(max(n_pairs, 1)) < SPLIT_SHARE
-        own = rng.random(len(low)) < SPLIT_SHARE
-        own[bought] = pair_free[events["pair"][bought]]
-        pair_coin = rng.random(max(n_pairs, 1))
-        coin = rng.random(len(low))
-        coin[bought] = pair_coin[events["pair"][bought]]
-        coin = np.where(own, coin, mood)
-        half = (coin * np.maximum(span, 1e-9) >= morning).astype(np.int64)
-        key = ((events["user"] * 7 + events["day"]) * 2 + half) * 2 + events["slot"]
-        order = np.lexsort((events["rank"], key))
-        for name in events:
-            events[name] = events[name][order]
-        key, low, high, half = key[order], low[order], high[order], half[order]
-        day_start = day_start[order]
-        starts = np.flatnonzero(np.diff(key, prepend=-1))
-        session = np.cumsum(np.diff(key, prepend=-1) != 0) - 1
-        half_low = half[starts] * float(NOON)
-        # A session begins once its first coupon is on sale.
-        begin_low = np.maximum(
-            half_low, np.minimum(low[starts], half_low + NOON - 1800)
-        )
-        begin = self.clock.draw(rng, begin_low, half_low + NOON - 900)
-        gap = rng.exponential(50.0, len(key)) + 4
-        walked = np.cumsum(gap)
-        walked -= walked[starts][session]
-        second = begin[session] + walked
-        second = np.minimum(second, DAY_SECONDS - 1)
-        is_purchase = np.isin(events["kind"], (FLAGGED, SILENT))
-        outside = is_purchase & ((second <= low) | (second >= high))
-        pair_level = rng.random(max(n_pairs, 1))
-        redrawn = low + 1 + pair_level[events["pair"]] * np.maximum(high - low - 2, 0)
-        second = np.where(outside, redrawn, second)
-        events["second"] = (day_start + second).astype(np.int64)
-        events["session"] = session
-        events["serial"] = _page_serials(rng, starts, session)
-
-    def _tables(self, rng, week, events, user, item) -> tuple[Purchases, Visits]:
-        n = len(user)
-        is_purchase = np.isin(events["kind"], (FLAGGED, SILENT))
-        second = np.zeros(n, dtype=np.int64)
-        rows = np.flatnonzero(is_purchase)[::-1]
-        second[events["pair"][rows]] = events["second"][rows]
-        genre = self.coupons.genre[item]
-        again = np.array([REPEAT_SHARE.get(g, 0.015) for g in self.names.genres])[genre]
-        again = np.where(self.coupons.campaign[item] > 0, 0, again)
-        extra = np.where(rng.random(n) < again * 0.76, rng.geometric(0.68, n), 0)
-        many = (extra > 0) & (rng.random(n) < 0.015)
-        extra = np.where(many, extra + rng.geometric(0.18, n), extra)
-        source = np.concatenate([np.arange(n), np.repeat(np.arange(n), extra)])
-        is_extra = np.arange(len(source)) >= n
-        moment = second[source] + np.where(
-            is_extra, 20 + rng.exponential(240, len(source)), 0
-        ).astype(np.int64)
-        moment = np.where(
-            is_extra, np.minimum(moment, self.coupons.sale_end[item[source]]), moment
-        )
-        moment = np.minimum(moment, (week + 1) * WEEK_SECONDS - 1)
-        order = np.lexsort((source, moment))
-        number_of = np.full(n, -1, dtype=np.int64)
-        position = np.empty(len(source), dtype=np.int64)
-        position[order] = np.arange(len(source))
-        number_of = self._n_purchases + position[:n]
-        items = _item_counts(rng, self.names, genre[source])
-        area = self._purchase_areas(rng, user[source], item[source])
-        purchases = Purchases(
-            second=moment[order],
-            user=user[source][order],
-            coupon=item[source][order],
-            items=items[order],
-            small_area=area[order],
-            number=self._n_purchases + np.arange(len(source)),
-        )
-        self._n_purchases += len(source)
-
-        shown = np.flatnonzero(events["kind"] != SILENT)
-        shown = shown[np.argsort(events["second"][shown], kind="stable")]
-        pair = events["pair"][shown]
-        is_flagged = events["kind"][shown] == FLAGGED
-        purchase = np.where(is_flagged, number_of[pair] if n else -1, -1)
-        session = events["session"][shown] + self._n_sessions
-        if len(events["session"]):
-            self._n_sessions += int(events["session"].max()) + 1
-        visits = Visits(
-            second=events["second"][shown],
-            user=events["user"][shown],
-            coupon=events["item"][shown],
-            purchase=purchase,
-            page_serial=events["serial"][shown],
-            referrer=_referrers(rng, len(shown), self.n_referrers),
-            session=session,
-        )
-        return purchases, visits
-
-    def _purchase_areas(self, rng, user, item) -> np.ndarray:
-        """Area on the receipt: home if listed, the shop's own, or the nearest listed."""
-        home = self.users.home_area[user]
-        own = self.coupons.small_area[item]
-        lists = self.coupons.area_lists[item]
-        at_home = lists[np.arange(len(item)), home] & (
-            rng.random(len(user)) < RECEIPT_HOME
-        )
-        other = np.where(lists, self._area_km[home], np.inf).argmin(axis=1)
-        area = np.where(rng.random(len(user)) < RECEIPT_OWN, own, other)
-        area = np.where(at_home, home, area)
-        odd = rng.random(len(user)) < 0.0012
-        return np.where(odd, rng.integers(0, lists.shape[1], len(user)), area)
-
 
 def _stack(first, due):
     """Join certain first purchases with the other purchases that are due."""
@@ -880,114 +675,3 @@ def _stack(first, due):
     is_first[: len(first[0])] = True
     user, item, day = (np.concatenate(parts) for parts in zip(first, due, strict=True))
     return user, item, day, is_first
-
-
-def draw_pairs(
-    rng: np.random.Generator, weights: np.ndarray, counts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw ``counts[r]`` different columns of each row, proportional to weights."""
-    n_columns = weights.shape[1]
-    flat = np.cumsum(weights.ravel(), dtype=np.float64)
-    end = flat[n_columns - 1 :: n_columns]
-    start = np.concatenate([[0.0], end[:-1]])
-    left = np.minimum(counts, n_columns).astype(np.int64)
-    found = np.empty(0, dtype=np.int64)
-    for _ in range(25):
-        if left.sum() == 0:
-            break
-        row = np.repeat(np.arange(len(left)), left)
-        level = start[row] + rng.random(len(row)) * (end - start)[row]
-        cell = np.searchsorted(flat, level, side="right")
-        cell = np.clip(cell, row * n_columns, row * n_columns + n_columns - 1)
-        found = np.unique(np.concatenate([found, cell]))
-        left = np.maximum(
-            np.minimum(counts, n_columns)
-            - np.bincount(found // n_columns, minlength=len(left)),
-            0,
-        )
-    return found // n_columns, found % n_columns
-
-
-def _spread(rng, total, share, first_day) -> dict:
-    """Split each coupon's total over weeks: week -> (coupons, counts)."""
-    left = total.copy()
-    share_left = np.ones(len(total))
-    week0 = first_day // 7
-    plan: dict[int, list] = {}
-    n_days = share.shape[1]
-    offset_day = first_day - week0 * 7
-    for ahead in range((n_days + 6) // 7 + 1):
-        begin = ahead * 7 - offset_day
-        cumulative = np.concatenate(
-            [np.zeros((len(total), 1)), np.cumsum(share, axis=1)], axis=1
-        )
-        rows = np.arange(len(total))
-        part = (
-            cumulative[rows, np.clip(begin + 7, 0, n_days)]
-            - cumulative[rows, np.clip(begin, 0, n_days)]
-        )
-        chance = np.clip(part / np.maximum(share_left, 1e-12), 0, 1)
-        count = rng.binomial(left, chance)
-        left = left - count
-        share_left = share_left - part
-        for week in np.unique((week0 + ahead)[count > 0]):
-            members = np.flatnonzero((week0 + ahead == week) & (count > 0))
-            plan.setdefault(int(week), []).append((members, count[members]))
-    joined = {}
-    for week, parts in plan.items():
-        coupons = np.concatenate([p[0] for p in parts])
-        counts = np.concatenate([p[1] for p in parts])
-        joined[week] = (coupons, counts)
-    return joined
-
-
-def _counts_before(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Looks before a purchase, for purchases with looks."""
-    shares = np.array([0.40, 0.23, 0.144, 0.107, 0.05, 0.03, 0.02, 0.012, 0.007])
-    return rng.choice(len(shares), size=n, p=shares / shares.sum())
-
-
-def _repeat_looks(rng, user, item, day) -> dict:
-    """Rows of pairs that did not end in a purchase."""
-    n = len(user)
-    shares = np.array([0.817, 0.128, 0.032, 0.0118, 0.005, 0.0024, 0.0013, 0.0013])
-    times = 1 + rng.choice(len(shares), size=n, p=shares / shares.sum())
-    index = np.repeat(np.arange(n), times)
-    slot = (rng.random(len(index)) < SPLIT_SHARE).astype(np.int64)
-    return {
-        "user": user[index],
-        "item": item[index],
-        "day": day[index],
-        "pair": np.full(len(index), -1, dtype=np.int64),
-        "kind": np.full(len(index), LOOK),
-        "slot": slot,
-        "rank": rng.random(len(index)),
-    }
-
-
-def _page_serials(rng, starts, session) -> np.ndarray:
-    """Page number within the session: starts at 1 or later, then grows by steps."""
-    n = len(session)
-    first = np.where(
-        rng.random(len(starts)) < 0.55, 1, 1 + rng.geometric(0.28, len(starts))
-    )
-    step = 1 + np.floor(rng.exponential(1.0, n) ** 2.2 * 0.66).astype(np.int64)
-    walked = np.cumsum(step)
-    return first[session] + walked - walked[starts][session]
-
-
-def _item_counts(rng, names: Names, genre: np.ndarray) -> np.ndarray:
-    mean = published.genre_array(published.GENRE_ITEMS, names.genres)[genre]
-    # Half of those who buy several buy two.
-    several = np.clip((mean - 1) / 1.75, 0, 0.75)
-    more = 1 + rng.geometric(0.57, len(genre))
-    return np.where(rng.random(len(genre)) < several, np.minimum(more, 30), 1)
-
-
-def _referrers(rng, n: int, n_referrers: int) -> np.ndarray:
-    top = np.array(published.TOP_REFERRERS) / 100
-    level = rng.random(n)
-    bounds = np.cumsum(top)
-    chosen = np.searchsorted(bounds, level, side="right")
-    tail = np.floor((n_referrers - len(top)) * rng.random(n) ** 2.2).astype(np.int64)
-    return np.where(chosen < len(top), chosen, len(top) + tail)

@@ -62,7 +62,7 @@ PRICE_SLOPE = {
     "spa": -0.2,
     "gift": -0.6,
 }
-CATCHMENT_SLOPE = 0.35
+CATCHMENT_SLOPE = {"food": 0.6, "leisure": 0.9, "hair": 0.5}
 REPEAT_SHARE = {
     "food": 0.115,
     "leisure": 0.12,
@@ -74,15 +74,15 @@ REPEAT_SHARE = {
 # Between the published shares (22 and 47 %) and what the published odds ask for.
 HOTEL_OWN_PREFECTURE = 0.255
 LEISURE_OWN_PREFECTURE = 0.51
-HIDDEN_STRENGTH = 0.5
+HIDDEN_STRENGTH = 0.4
 PRICE_STRENGTH = 0.45
 RATE_SLOPE = 1.0
-LONG_DISPLAY = 0.3
+LONG_DISPLAY = 0.25
 # Coupons that can be seen before their sale.
 PREVIEW_COUPONS = 0.145
 # Visits are a little more than the published total asks for: looks that do not end
 # in a pair (dropped days) are lost.
-LOOK_RESERVE = 1.025
+LOOK_RESERVE = 1.04
 LOOK_TUNING = {"gift": 0.85}
 # Visits and flagged rows that a bought pair brings along.
 VISITS_PER_PAIR = 3.9
@@ -93,6 +93,7 @@ MOST_WANTED = 80.0
 MOST_PAIRS = 440.0
 BALANCE_CELLS = 50_000_000
 BALANCE_ROUNDS = 10
+REFERENCE_USERS = 600
 LISTED_LIFT = 1.35
 SECOND_PLACE_LIFT = 12.0
 
@@ -200,6 +201,8 @@ def make_demand(
     slopes = [DISPLAY_SLOPE.get(g, 0.7) for g in names.genres]
     display_slope = np.array(slopes)[genre]
     price_slope = np.array([PRICE_SLOPE.get(g, -0.1) for g in names.genres])[genre]
+    catchment_slope = np.array([CATCHMENT_SLOPE.get(g, 0.35) for g in names.genres])
+    catchment_slope = catchment_slope[genre]
     spread = np.array([SPREAD[g] for g in names.genres])[genre]
     home_share = np.bincount(
         users.home_area, users.buying, minlength=len(names.small_areas)
@@ -213,7 +216,7 @@ def make_demand(
         + LONG_DISPLAY * (coupons.display_days >= 4)
         + price_slope * price_z
         + RATE_SLOPE * (coupons.price_rate / 100 - 0.58)
-        + CATCHMENT_SLOPE * np.log(catchment)
+        + catchment_slope * np.log(catchment)
     )
 
     is_campaign = coupons.campaign > 0
@@ -313,6 +316,8 @@ class Preferences:
     ----------
     level
         Factor per user that turns relative weights into the wanted yearly total.
+    typical
+        Mean weight of each coupon over users.
     """
 
     def __init__(
@@ -333,6 +338,21 @@ class Preferences:
         self._balance(names, demand, wanted)
         self._make_reach(names)
         self._make_user_factors()
+        self.typical = self._typical_weights()
+
+    def _typical_weights(self) -> np.ndarray:
+        """Return each coupon's mean weight over users spread through the list."""
+        n = len(self._users)
+        some = np.unique(np.linspace(0, n - 1, REFERENCE_USERS).astype(np.int64))
+        everything = np.arange(len(self._coupons))
+        return np.concatenate(
+            [
+                self.block(everything[start : start + 4096], some).mean(
+                    axis=1, dtype=np.float64
+                )
+                for start in range(0, len(everything), 4096)
+            ]
+        )
 
     def _factors_of_coupons(self, names: Names) -> np.ndarray:
         coupons = self._coupons
@@ -490,7 +510,7 @@ def _expected_looks(
     in_log: np.ndarray,
     size: float,
 ) -> np.ndarray:
-    """Expected users per coupon who look and do not buy.
+    """Return expected users per coupon who look and do not buy.
 
     Visits grow less than proportionally with purchases. Their level by genre fits
     the published mean of visits per flagged purchase, the exponent the total.
@@ -517,7 +537,7 @@ def _expected_looks(
 
 
 def price_scores(names: Names, coupons: Coupons) -> np.ndarray:
-    """Standard score of each coupon's log price within its genre."""
+    """Return the standard score of each coupon's log price within its genre."""
     mean = np.array([published.PRICES[g][0] for g in names.genres])
     sd = np.array([published.PRICES[g][1] for g in names.genres])
     log_price = np.log(np.maximum(coupons.discount_price, 50))
@@ -558,7 +578,7 @@ def presence_by_week(users: Users) -> np.ndarray:
 def wanted_purchases(
     names: Names, users: Users, presence: np.ndarray, total_pairs: float
 ) -> np.ndarray:
-    """Expected purchases per user beyond the first, by published group means."""
+    """Fit purchases per user beyond the first to published group means."""
     pairs_per_purchase = published.PURCHASED_PAIRS / published.PURCHASES
     wanted = users.buying * presence[:, : calendar.N_TRAIN_WEEKS].sum(axis=1)
     certain = (~users.is_late).astype(float)

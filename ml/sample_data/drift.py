@@ -51,7 +51,7 @@ class Drift:
         """Return the users with the tastes that they have after the change."""
         rng = stream(seed, "drift")
         taste = KEPT_TASTE * users.genre_taste + rng.normal(
-            0, 0.9, users.genre_taste.shape
+            0, 0.75, users.genre_taste.shape
         )
         return replace(
             users,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.csv as pacsv
 
-from ml.sample_data.behaviour import Purchases
+from ml.sample_data.events import Purchases
 from ml.sample_data.writer import LogWriter, purchase_hashes
 
 INTENSITY_FILE = "intensity.npz"

@@ -76,7 +76,7 @@ def make_users(names: Names, n: int, seed: int) -> Users:
 
     taste_rng = stream(seed, "tastes")
     n_genres = len(names.genres)
-    genre_taste = taste_rng.normal(0, 0.9, (n, n_genres))
+    genre_taste = taste_rng.normal(0, 0.75, (n, n_genres))
     genre_taste += _age_taste(names, age)
     hidden = taste_rng.normal(0, 1, (n, N_HIDDEN))
     price_sensitivity = 0.55 + 0.45 * taste_rng.normal(0, 1, n)
@@ -201,7 +201,7 @@ def _has_prefecture(
 def _homes(
     rng: np.random.Generator, names: Names, has_prefecture: np.ndarray
 ) -> np.ndarray:
-    """True home area of every user; the prefecture is shown for some of them only."""
+    """Draw the true home of every user; the files show it for some of them only."""
     users_by_prefecture = np.array(
         [published.PREFECTURES[slug][0] for slug in names.prefectures], dtype=float
     )

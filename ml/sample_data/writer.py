@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ml.sample_data import calendar
-from ml.sample_data.behaviour import Purchases, Visits
 from ml.sample_data.catalogue import Coupons
+from ml.sample_data.events import Purchases, Visits
 from ml.sample_data.names import Names
 from ml.sample_data.streams import hash_array, random_hashes, stream
 from ml.sample_data.users import Users
@@ -34,14 +35,7 @@ def _time(seconds: np.ndarray) -> pa.Array:
     return pa.array(calendar.timestamps(seconds), pa.timestamp("s"))
 
 
-def _number_or_na(values: np.ndarray) -> pa.Array:
-    text = pa.array(values).cast(pa.string())
-    return pa.array(values >= 0).cast(pa.bool_()) and _if(values >= 0, text)
-
-
 def _if(condition: np.ndarray, text: pa.Array) -> pa.Array:
-    import pyarrow.compute as pc
-
     return pc.if_else(pa.array(condition), text, "NA")
 
 
@@ -60,8 +54,6 @@ def _write(path: Path, columns: dict[str, pa.Array]) -> None:
 def write_users(directory: Path, names: Names, users: Users) -> None:
     """Write ``user_list.csv`` and ``sample_submission.csv``."""
     prefecture = _pick(names.prefecture_ja, users.home_prefecture)
-    import pyarrow.compute as pc
-
     hashes = hash_array(users.hashes)
     withdrawn = _time(np.maximum(users.withdrawn, 0)).cast(pa.string())
     _write(

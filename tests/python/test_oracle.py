@@ -40,12 +40,17 @@ def frame(rows: list[tuple[str, str, int]]) -> pd.DataFrame:
 
 
 def test_average_precision_by_hand(truth: oracle.Truth) -> None:
-    ranked = frame([
-        ("ann", "y", 1), ("ann", "x", 2), ("ann", "z", 3),
-        ("bob", "x", 1),
-        ("cid", "y", 1),
-        ("stranger", "x", 1), ("cid", "unknown", 2),
-    ])
+    ranked = frame(
+        [
+            ("ann", "y", 1),
+            ("ann", "x", 2),
+            ("ann", "z", 3),
+            ("bob", "x", 1),
+            ("cid", "y", 1),
+            ("stranger", "x", 1),
+            ("cid", "unknown", 2),
+        ]
+    )
     precision = truth.average_precision(oracle.ranking_of(truth, ranked))
     # Ann: (1/2 + 2/3) / 2 = 7/12. Bob bought nothing: 0. Cid: 1.
     assert precision == pytest.approx([7 / 12, 0, 1])
@@ -132,7 +137,9 @@ def test_only_the_oracle_opens_the_truth() -> None:
 
 
 def test_nothing_that_trains_or_scores_imports_the_oracle() -> None:
-    line = re.compile(r"^\s*(from ml import .*\boracle\b|import ml\.oracle|from ml\.oracle)", re.M)
+    line = re.compile(
+        r"^\s*(from ml import .*\boracle\b|import ml\.oracle|from ml\.oracle)", re.M
+    )
     users = {
         path.relative_to(PROJECT).as_posix()
         for path in (PROJECT / "ml").rglob("*.py")

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from ml.sample_data.__main__ import main
-from ml.sample_data.behaviour import draw_pairs
+from ml.sample_data.sampling import draw_pairs
 from ml.sample_data.streams import quota
 from ml.sample_data.world import MARKER, Request, generate
 
@@ -103,7 +103,9 @@ def test_values_have_the_competitions_formats(tables) -> None:
         assert coupons[column].str.fullmatch(r"NA|\d{4}-\d\d-\d\d").all()
     visits = tables["coupon_visit_train"]
     assert set(visits["PURCHASE_FLG"]) == {"0", "1"}
-    assert ((visits["PURCHASEID_hash"] == "NA") == (visits["PURCHASE_FLG"] == "0")).all()
+    assert (
+        (visits["PURCHASEID_hash"] == "NA") == (visits["PURCHASE_FLG"] == "0")
+    ).all()
     for name in HEADERS:
         for column in tables.get(name, pd.DataFrame()).filter(like="_hash"):
             values = tables[name][column].unique()
@@ -118,7 +120,9 @@ def test_arithmetic_of_the_coupon_list_holds(tables) -> None:
     catalog = coupons["CATALOG_PRICE"].astype(int)
     discount = coupons["DISCOUNT_PRICE"].astype(int)
     # Exact in whole numbers: floor(100 * (catalog - discount) / catalog).
-    assert (coupons["PRICE_RATE"].astype(int) == 100 * (catalog - discount) // catalog).all()
+    assert (
+        coupons["PRICE_RATE"].astype(int) == 100 * (catalog - discount) // catalog
+    ).all()
     valid = coupons[coupons["VALIDFROM"] != "NA"]
     days = pd.to_datetime(valid["VALIDEND"]) - pd.to_datetime(valid["VALIDFROM"])
     assert (days.dt.days == valid["VALIDPERIOD"].astype(int)).all()
@@ -260,9 +264,21 @@ def test_bytes_do_not_depend_on_threads_or_hash_seed(tmp_path: Path) -> None:
             "PYTHONHASHSEED": threads,
         }
         subprocess.run(
-            [sys.executable, "-m", "ml.sample_data", "--users", "50", "--seed", "3",
-             "--out", str(tmp_path / name)],
-            check=True, env=environment, cwd=PROJECT, capture_output=True,
+            [
+                sys.executable,
+                "-m",
+                "ml.sample_data",
+                "--users",
+                "50",
+                "--seed",
+                "3",
+                "--out",
+                str(tmp_path / name),
+            ],
+            check=True,
+            env=environment,
+            cwd=PROJECT,
+            capture_output=True,
         )
     assert content(tmp_path / "one") == content(tmp_path / "two")
 

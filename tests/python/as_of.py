@@ -1,0 +1,108 @@
+"""Compare what two warehouses say about one cutoff, column by column."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+
+#: Not comparable by nature: whether a week is over cannot be known at its start.
+NOT_COMPARED = {("cutoffs", "is_labelled")}
+
+#: Keys that are numbered anew in each build, and the text that stands for them.
+NATURAL_KEYS = {
+    "user_id": "(select user_hash from {db}.core.dim_users as u where u.user_id = "
+    "mart.user_id)",
+    "coupon_id": "(select coupon_hash from {db}.core.dim_coupons as c where "
+    "c.coupon_id = mart.coupon_id)",
+    "shop_key_id": "(select min(concat_ws('|', catalog_price_yen, discount_price_yen, "
+    "small_area, genre)) from {db}.core.dim_coupons as c where c.shop_key_id = "
+    "mart.shop_key_id)",
+}
+#: Besides keys by id, these columns belong to the key of a mart.
+KEY_COLUMNS = {
+    "feature_user_genres": ["genre"],
+    "feature_user_large_areas": ["large_area"],
+    "feature_user_prefectures": ["prefecture"],
+    "feature_user_small_areas": ["small_area"],
+}
+#: In these marts the shop key is an attribute of the coupon, not part of the key.
+NOT_A_KEY = {"feature_coupons": ["shop_key_id"]}
+
+
+def feature_marts(database: Path) -> list[tuple[str, str]]:
+    """Return schema and name of every mart that holds features of a cutoff."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = connection.execute(
+            "select table_schema, table_name from information_schema.columns "
+            "where column_name = 'cutoff_date' and (table_schema = 'features' "
+            "or (table_schema, table_name) = ('ml', 'scoring_pairs')) order by all"
+        ).fetchall()
+    return rows
+
+
+def differences(full: Path, cut: Path, cutoff: dt.date) -> dict[str, list[str]]:
+    """Return per mart the columns that differ at a cutoff; equal marts are left out.
+
+    A row that only one of the two holds counts as a difference of the column ``row``.
+    """
+    marts = feature_marts(full)
+    assert marts == feature_marts(cut)
+    found = {}
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{full}' as full_db (read_only)")
+        connection.execute(f"attach '{cut}' as cut_db (read_only)")
+        for schema, mart in marts:
+            columns = _compare(connection, schema, mart, cutoff)
+            if columns:
+                found[mart] = columns
+    return found
+
+
+def _compare(connection, schema: str, mart: str, cutoff: dt.date) -> list[str]:
+    columns = [
+        row[0]
+        for row in connection.execute(
+            "select column_name from duckdb_columns() where database_name = 'full_db' "
+            "and schema_name = ? and table_name = ? order by column_index",
+            [schema, mart],
+        ).fetchall()
+        if (mart, row[0]) not in NOT_COMPARED
+    ]
+    keys = [
+        column
+        for column in columns
+        if (column in NATURAL_KEYS and column not in NOT_A_KEY.get(mart, []))
+        or column in KEY_COLUMNS.get(mart, [])
+    ]
+    compared = [column for column in columns if column not in keys]
+    for database in ("full_db", "cut_db"):
+        listed = ", ".join(
+            f"{NATURAL_KEYS[column].format(db=database)} as {column}"
+            if column in NATURAL_KEYS
+            else f'mart."{column}"'
+            for column in columns
+        )
+        connection.execute(
+            f"create or replace temp table {database}_mart as select {listed}, "
+            f"true as is_there from {database}.{schema}.{mart} as mart "
+            f"where cutoff_date = '{cutoff}'"
+        )
+    ((n_rows,),) = connection.execute("select count(*) from full_db_mart").fetchall()
+    assert n_rows > 0, f"{mart} holds nothing of {cutoff}"
+    join = " and ".join(f"f.{key} is not distinct from c.{key}" for key in keys)
+    counts = ", ".join(
+        f'count(*) filter (where f."{column}" is distinct from c."{column}")'
+        for column in compared
+    )
+    result = connection.execute(
+        "select count(*) filter (where f.is_there is null or c.is_there is null), "
+        f"{counts} from full_db_mart as f full join cut_db_mart as c "
+        f"on {join or 'true'}"
+    ).fetchone()
+    return [
+        name
+        for name, count in zip(["row", *compared], result, strict=True)
+        if count > 0
+    ]

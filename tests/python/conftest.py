@@ -1,0 +1,38 @@
+"""Worlds that several test files share, each built once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from warehouses import World, build_marts, write_sample
+
+
+@pytest.fixture(scope="session")
+def sample_dir(tmp_path_factory) -> Path:
+    """Sample data of 300 users."""
+    return write_sample(tmp_path_factory.mktemp("data") / "sample", users=300, seed=3)
+
+
+@pytest.fixture(scope="session")
+def sample_world(sample_dir, tmp_path_factory) -> World:
+    """Marts of the sample, all weeks in use. Tests may train on it, not rebuild it."""
+    database = tmp_path_factory.mktemp("warehouse") / "sample.duckdb"
+    return build_marts(World(sample_dir, database), "--vars", "{n_cutoffs: 60}")
+
+
+@pytest.fixture(scope="session")
+def real_dir() -> Path:
+    """Directory with the competition's files, or skip."""
+    directory = os.environ.get("PONPARE_REAL_DIR")
+    if not directory:
+        pytest.skip("PONPARE_REAL_DIR is not set: tests on real data are left out")
+    return Path(directory)
+
+
+@pytest.fixture(scope="session")
+def real_world(real_dir, tmp_path_factory) -> World:
+    """Marts of the real files."""
+    database = tmp_path_factory.mktemp("real") / "real.duckdb"
+    return build_marts(World(real_dir, database))

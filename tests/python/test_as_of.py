@@ -1,0 +1,160 @@
+"""As-of proof: what is known at a cutoff does not depend on what came after it.
+
+Marts built from all files and marts built from files cut at the cutoff must agree in
+every feature of that cutoff; a leak planted into a mart must be found and named.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import as_of
+import duckdb
+import pytest
+from warehouses import World, build_marts, copy_project, cut_files
+
+CUTOFFS = [dt.date(2012, 2, 5), dt.date(2012, 4, 22), dt.date(2012, 6, 10)]
+#: All weeks, so that full and cut files use the same cutoffs for training.
+ALL_WEEKS = ("--vars", "{n_cutoffs: 60}")
+
+#: One leak per mart: file, what stands there, what the leak makes of it.
+LEAKY_HISTORY = ("ref('int_purchases_before_cutoff')", "ref('int_leaky_purchases')")
+BOUGHT_EVER = (
+    "(select count(*) from {{ ref('fct_purchases') }} as leak "
+    "where leak.coupon_id = %s.coupon_id)"
+)
+BASE_LEAKS = {
+    "feature_users": LEAKY_HISTORY,
+    "feature_user_shops": LEAKY_HISTORY,
+    "feature_coupons": (
+        "coupons.display_days,",
+        f"cast({BOUGHT_EVER % 'coupons'} as integer) as display_days,",
+    ),
+    "feature_coupon_popularity": (
+        "ref('int_coupon_sales_before_cutoff')",
+        "ref('int_leaky_sales')",
+    ),
+    **{
+        f"feature_user_{attribute}s": (
+            "user_attribute_history(",
+            "leaky_user_attribute_history(",
+        )
+        for attribute in ("genre", "large_area", "prefecture", "small_area")
+    },
+}
+DERIVED_LEAKS = {
+    "feature_user_profiles": (
+        "    from {{ ref(model) }}",
+        "    from {{ ref(model) }}\n"
+        "    inner join {{ ref('fct_purchases') }} as leak using (user_id)",
+    ),
+    "scoring_pairs": (
+        "{{ pair_features('candidate_pairs') }}",
+        "{{ leaky_pair_features('candidate_pairs') }}",
+    ),
+}
+#: Of the copied models, what makes them leak.
+LEAKY_COPIES = {
+    "models/intermediate/int_leaky_purchases.sql": (
+        "models/intermediate/int_purchases_before_cutoff.sql",
+        "< cutoffs.cutoff_at",
+        "< cutoffs.target_end_at",
+    ),
+    "models/intermediate/int_leaky_sales.sql": (
+        "models/intermediate/int_coupon_sales_before_cutoff.sql",
+        "ref('int_purchases_before_cutoff')",
+        "ref('int_leaky_purchases')",
+    ),
+    "macros/leaky_user_attribute_history.sql": (
+        "macros/user_attribute_history.sql",
+        "ref('int_purchases_before_cutoff')",
+        "ref('int_leaky_purchases')",
+    ),
+    "macros/leaky_pair_features.sql": (
+        "macros/pair_features.sql",
+        "coalesce(user_shops.n_purchases, 0) as n_shop_purchases",
+        f"cast({BOUGHT_EVER % 'pairs'} as integer) as n_shop_purchases",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def cut_worlds(sample_world, tmp_path_factory) -> dict[dt.date, World]:
+    """Warehouses from sample files cut at each cutoff."""
+    directory = tmp_path_factory.mktemp("cut")
+    worlds = {}
+    for cutoff in CUTOFFS:
+        files = cut_files(sample_world.data_dir, directory / str(cutoff), cutoff)
+        worlds[cutoff] = build_marts(
+            World(files, directory / f"{cutoff}.duckdb"), *ALL_WEEKS
+        )
+    return worlds
+
+
+@pytest.mark.parametrize("cutoff", CUTOFFS, ids=str)
+def test_features_do_not_depend_on_what_came_after(sample_world, cut_worlds, cutoff):
+    found = as_of.differences(
+        sample_world.database, cut_worlds[cutoff].database, cutoff
+    )
+    assert found == {}
+
+
+def test_every_feature_mart_is_compared(sample_world):
+    marts = {name for _, name in as_of.feature_marts(sample_world.database)}
+    assert marts == {*BASE_LEAKS, *DERIVED_LEAKS, "cutoffs"}
+
+
+@pytest.mark.parametrize("leaks", [BASE_LEAKS, DERIVED_LEAKS], ids=["base", "derived"])
+def test_planted_leaks_are_found(sample_world, cut_worlds, tmp_path, leaks):
+    project = copy_project(tmp_path / "project")
+    for target, (source, old, new) in LEAKY_COPIES.items():
+        text = _replaced(project / source, old, new)
+        name = Path(source).stem
+        text = text.replace(f"macro {name}(", f"macro leaky_{name}(")
+        (project / target).write_text(text, encoding="utf-8")
+    for mart, (old, new) in leaks.items():
+        (path,) = (project / "models").rglob(f"{mart}.sql")
+        path.write_text(_replaced(path, old, new), encoding="utf-8")
+    leaky = World(sample_world.data_dir, tmp_path / "leaky.duckdb", project)
+    shutil.copy(sample_world.database, leaky.database)
+    leaky.dbt(
+        *("run", "--select", "int_leaky_purchases", "int_leaky_sales", *leaks),
+        *ALL_WEEKS,
+    )
+    cutoff = CUTOFFS[-1]
+    found = as_of.differences(leaky.database, cut_worlds[cutoff].database, cutoff)
+    assert set(leaks) <= set(found)
+
+
+def test_recommendations_do_not_depend_on_what_came_after(sample_world, cut_worlds):
+    cutoff = CUTOFFS[-1]
+    ranked = []
+    for world in (sample_world, cut_worlds[cutoff]):
+        world.python("-m", "ml.train", "--cutoff", str(cutoff))
+        with duckdb.connect(str(world.database), read_only=True) as connection:
+            ranked.append(
+                connection.execute(
+                    "select user_hash, rank, coupon_hash, score, reasons "
+                    "from reporting.recommendations where cutoff_date = ? order by all",
+                    [cutoff],
+                ).fetchall()
+            )
+    assert len(ranked[0]) > 1000
+    assert ranked[0] == ranked[1]
+
+
+@pytest.mark.full
+@pytest.mark.real
+@pytest.mark.parametrize("cutoff", CUTOFFS, ids=str)
+def test_features_of_real_files(real_world, tmp_path, cutoff):
+    files = cut_files(real_world.data_dir, tmp_path / "cut", cutoff)
+    cut = build_marts(World(files, tmp_path / "cut.duckdb"))
+    assert as_of.differences(real_world.database, cut.database, cutoff) == {}
+
+
+def _replaced(path: Path, old: str, new: str) -> str:
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{path.name} no longer holds {old!r}: plant the leak anew"
+    return text.replace(old, new)

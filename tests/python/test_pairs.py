@@ -1,0 +1,110 @@
+"""Arrow tables to matrices, and the contract between marts and models."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from build_features import CONTRACT, make_contract, make_training_set
+
+from ml.pairs import MISSING_CODE, FeatureContract, encode
+
+MIXED = make_contract(
+    ("whole", "real", "money", "flag"), {"genre": ("food", "spa"), "sex": ("f", "m")}
+)
+TABLE = pa.table(
+    {
+        "sex": pa.array(["m", "f", "x"]),
+        "genre": pa.array(["spa", None, "hotel"]),
+        "flag": pa.array([True, False, None]),
+        "money": pa.array([Decimal("1.25"), None, Decimal("-0.50")]),
+        "real": pa.array([0.1, None, float("nan")], pa.float64()),
+        "whole": pa.array([None, 3, -4], pa.int64()),
+        "not_a_feature": pa.array(["a", "b", "c"]),
+    }
+)
+NUMERIC = np.array(
+    [[np.nan, 0.1, 1.25, 1], [3, np.nan, np.nan, 0], [-4, np.nan, -0.5, np.nan]],
+    dtype=np.float32,
+)
+CODES = [[1, 1], [MISSING_CODE, 0], [MISSING_CODE, MISSING_CODE]]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        pytest.param(TABLE, id="table"),
+        pytest.param(TABLE.to_batches()[0], id="batch"),
+        pytest.param(pa.concat_tables([TABLE[:1], TABLE[1:]]), id="chunks"),
+    ],
+)
+def test_columns_become_numbers_and_codes_in_the_contracts_order(batch):
+    features = encode(batch, MIXED)
+    assert features.numeric.dtype == np.float32
+    assert features.codes.dtype == np.int16
+    # booleans are 0 and 1, nulls NaN
+    np.testing.assert_array_equal(features.numeric, NUMERIC)
+    # null and unknown categories share one code
+    assert features.codes.tolist() == CODES
+
+
+def test_nothing_is_encoded_as_nothing():
+    features = encode(TABLE[:0], MIXED)
+    assert len(features) == 0
+    assert features.numeric.shape == (0, 4)
+    assert features.codes.shape == (0, 2)
+
+
+def test_a_feature_without_known_categories_is_all_missing():
+    contract = make_contract((), {"genre": ()})
+    assert encode(TABLE, contract).codes.tolist() == [[MISSING_CODE]] * 3
+
+
+def test_a_contract_survives_json():
+    content = json.loads(json.dumps(CONTRACT.to_dict()))
+    restored = FeatureContract.from_dict(content)
+    assert restored == CONTRACT
+    assert restored.names == CONTRACT.names
+    assert restored.names == (
+        "expected_buyers",
+        "profile_cosine",
+        "user_age",
+        "noise",
+        "genre",
+        "user_sex",
+    )
+
+
+def test_features_are_taken_by_name_and_row():
+    features = encode(TABLE, MIXED)
+    assert features.column("money")[[0, 2]].tolist() == [1.25, -0.5]
+    for rows in (slice(2, 3), np.array([2]), np.array([False, False, True])):
+        taken = features.take(rows)
+        assert taken.column("whole").tolist() == [-4]
+        assert taken.codes.tolist() == CODES[2:]
+        assert taken.contract is MIXED
+
+
+def test_rows_that_are_taken_have_encodings_of_their_own():
+    features = encode(TABLE, MIXED)
+    features.cache["key"] = "encoding of three rows"
+    assert features.take(slice(0, 1)).cache == {}
+    assert encode(TABLE, MIXED).cache == {}
+
+
+def test_training_rows_stay_together():
+    training = make_training_set()
+    taken = training.take(training.label)
+    rows = np.flatnonzero(training.label)
+    assert len(taken) == len(rows)
+    for place in (0, -1):
+        row = rows[place]
+        assert taken.label[place]
+        for name in ("weight", "cutoff", "user_id", "coupon_id"):
+            assert getattr(taken, name)[place] == getattr(training, name)[row]
+        np.testing.assert_array_equal(
+            taken.features.numeric[place], training.features.numeric[row]
+        )

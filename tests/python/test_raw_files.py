@@ -1,0 +1,318 @@
+"""Raw files as they come: zipped or not, complete or not, healthy or not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from build_raw_files import (
+    COLUMNS,
+    OPTIONAL,
+    REQUIRED,
+    csv_text,
+    write_csv,
+    write_required,
+    write_zip,
+)
+
+from ml import raw_files
+from ml.raw_files import RawFile, RawFileError, find_raw_files
+
+
+@pytest.fixture
+def data_dir(tmp_path) -> Path:
+    path = tmp_path / "data"
+    write_required(path)
+    return path
+
+
+@pytest.fixture
+def cache_dir(tmp_path) -> Path:
+    return tmp_path / "cache"
+
+
+def find(data_dir: Path, cache_dir: Path) -> dict[str, RawFile]:
+    return {file.source.name: file for file in find_raw_files(data_dir, cache_dir)}
+
+
+def unpacked(cache_dir: Path) -> list[Path]:
+    return sorted(cache_dir.rglob("*.csv"))
+
+
+def listing(directory: Path) -> dict[Path, tuple[int, bytes]]:
+    """Return time of change and content of every file, and of the directory."""
+    found = {path: path.read_bytes() for path in directory.rglob("*")}
+    found[directory] = b""
+    return {path: (path.stat().st_mtime_ns, found[path]) for path in found}
+
+
+def test_the_competitions_files_are_declared():
+    assert set(REQUIRED) == {
+        "user_list",
+        "coupon_list_train",
+        "coupon_area_train",
+        "coupon_detail_train",
+    }
+    assert set(OPTIONAL) == {
+        "coupon_list_test",
+        "coupon_area_test",
+        "coupon_visit_train",
+        "prefecture_locations",
+    }
+    assert COLUMNS["user_list"] == (
+        "REG_DATE",
+        "SEX_ID",
+        "AGE",
+        "WITHDRAW_DATE",
+        "PREF_NAME",
+        "USER_ID_hash",
+    )
+
+
+def test_files_are_read_in_place(data_dir, cache_dir):
+    file = find(data_dir, cache_dir)["user_list"]
+    assert file.path == data_dir / "user_list.csv"
+    assert file.header == COLUMNS["user_list"]
+    assert file.n_bytes == (data_dir / "user_list.csv").stat().st_size
+    assert unpacked(cache_dir) == []
+
+
+def test_a_missing_directory_is_named(tmp_path, cache_dir):
+    with pytest.raises(RawFileError, match=r"nowhere is not a directory.*make demo"):
+        find(tmp_path / "nowhere", cache_dir)
+
+
+def test_missing_required_files_are_all_named(data_dir, cache_dir):
+    (data_dir / "user_list.csv").unlink()
+    (data_dir / "coupon_area_train.csv").unlink()
+    with pytest.raises(RawFileError) as error:
+        find(data_dir, cache_dir)
+    missing, optional = str(error.value).split("(zipped or not)")
+    assert "user_list.csv" in missing
+    assert "coupon_area_train.csv" in missing
+    assert "coupon_detail_train" not in missing
+    assert all(f"{name}.csv" in optional for name in OPTIONAL)
+
+
+def test_missing_optional_files_are_no_error(data_dir, cache_dir):
+    found = find(data_dir, cache_dir)
+    assert set(found) == set(REQUIRED) | set(OPTIONAL)
+    for name in OPTIONAL:
+        file = found[name]
+        assert (file.path, file.n_bytes, file.fingerprint) == (None, 0, "")
+
+
+def test_a_missing_column_is_named(data_dir, cache_dir):
+    path = data_dir / "user_list.csv"
+    text = path.read_text(encoding="utf-8").replace("SEX_ID", "SEX")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(RawFileError, match=r"user_list\.csv, line 1: column SEX_ID is"):
+        find(data_dir, cache_dir)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xef\xbb\xbf"])
+def test_an_empty_file_is_named(data_dir, cache_dir, content):
+    (data_dir / "user_list.csv").write_bytes(content)
+    with pytest.raises(RawFileError, match=r"user_list\.csv is empty"):
+        find(data_dir, cache_dir)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+def test_a_header_alone_will_do(data_dir, cache_dir, end):
+    text = csv_text("user_list", []).rstrip("\n") + end
+    (data_dir / "user_list.csv").write_bytes(text.encode())
+    assert find(data_dir, cache_dir)["user_list"].header == COLUMNS["user_list"]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_byte_order_mark_and_line_ends_are_no_part_of_the_header(
+    data_dir, cache_dir, mark, newline
+):
+    content = mark + csv_text("user_list", [{}], newline).encode()
+    (data_dir / "user_list.csv").write_bytes(content)
+    assert find(data_dir, cache_dir)["user_list"].header == COLUMNS["user_list"]
+
+
+def test_columns_may_be_reordered_lower_case_or_more(data_dir, cache_dir):
+    columns = (*(c.lower() for c in reversed(COLUMNS["user_list"])), "COMMENT")
+    (data_dir / "user_list.csv").write_text(",".join(columns) + "\n", encoding="utf-8")
+    assert find(data_dir, cache_dir)["user_list"].header == columns
+
+
+def zip_user_list(data_dir: Path, n_rows: int = 1) -> Path:
+    """Replace user_list.csv with a zip of as many rows."""
+    (data_dir / "user_list.csv").unlink(missing_ok=True)
+    text = csv_text("user_list", [{"AGE": "利用者"}] * n_rows)
+    return write_zip(data_dir, "user_list", {"user_list.csv": text.encode()})
+
+
+def test_a_zip_is_unpacked_once_into_the_cache(data_dir, cache_dir):
+    zip_user_list(data_dir)
+    path = find(data_dir, cache_dir)["user_list"].path
+    assert unpacked(cache_dir) == [path]
+    assert path.read_text(encoding="utf-8") == csv_text(
+        "user_list", [{"AGE": "利用者"}]
+    )
+    before = listing(cache_dir)
+    assert find(data_dir, cache_dir)["user_list"].path == path
+    assert listing(cache_dir) == before
+
+
+def test_a_changed_zip_is_unpacked_anew_and_the_stale_copy_removed(data_dir, cache_dir):
+    zip_user_list(data_dir, n_rows=1)
+    zipped = write_zip(
+        data_dir,
+        "coupon_list_test",
+        {"a.csv": csv_text("coupon_list_test", []).encode()},
+    )
+    first = find(data_dir, cache_dir)
+    zip_user_list(data_dir, n_rows=2)
+    second = find(data_dir, cache_dir)
+    assert second["user_list"].path.read_text(encoding="utf-8").count("利用者") == 2
+    assert second["user_list"].fingerprint != first["user_list"].fingerprint
+    # the copy of the other zip stays
+    assert zipped.exists()
+    assert second["coupon_list_test"].path == first["coupon_list_test"].path
+    assert set(unpacked(cache_dir)) == {
+        second["user_list"].path,
+        second["coupon_list_test"].path,
+    }
+
+
+def test_a_zip_that_was_only_touched_is_unpacked_anew(data_dir, cache_dir):
+    archive = zip_user_list(data_dir)
+    first = find(data_dir, cache_dir)["user_list"]
+    os.utime(archive, ns=(0, 10**9))
+    second = find(data_dir, cache_dir)["user_list"]
+    assert unpacked(cache_dir) == [second.path]
+    assert second.fingerprint == first.fingerprint
+
+
+def test_a_csv_goes_before_its_zip(data_dir, cache_dir):
+    write_zip(data_dir, "user_list", {"user_list.csv": b"not even a header"})
+    assert find(data_dir, cache_dir)["user_list"].path == data_dir / "user_list.csv"
+
+
+def test_a_zip_from_a_mac_has_one_csv(data_dir, cache_dir):
+    (data_dir / "user_list.csv").unlink()
+    content = csv_text("user_list", [{}]).encode()
+    members = {
+        "folder/user_list.csv": content,
+        "__MACOSX/folder/._user_list.csv": b"\0\0",
+        "readme.txt": b"",
+    }
+    write_zip(data_dir, "user_list", members)
+    path = find(data_dir, cache_dir)["user_list"].path
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("names", [("a.csv", "b.csv"), ()])
+def test_a_zip_holds_exactly_one_csv(data_dir, cache_dir, names):
+    (data_dir / "user_list.csv").unlink()
+    content = csv_text("user_list", [{}]).encode()
+    write_zip(data_dir, "user_list", dict.fromkeys(names, content))
+    message = rf"user_list\.csv\.zip holds {len(names)} CSV files"
+    with pytest.raises(RawFileError, match=message):
+        find(data_dir, cache_dir)
+
+
+def damaged(content: bytes, place: int) -> bytes:
+    """Overwrite a few bytes."""
+    return content[:place] + b"\xff" * 8 + content[place + 8 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda content: b"", id="empty"),
+        pytest.param(lambda content: b"PK no zip", id="no zip"),
+        pytest.param(lambda content: content[: len(content) // 2], id="cut off"),
+        # the packed bytes start after 30 bytes and the name user_list.csv
+        pytest.param(lambda content: damaged(content, 43), id="first packed bytes"),
+        pytest.param(lambda content: damaged(content, 120), id="packed bytes"),
+        # bit 0 of the flags, at 6 and in the directory at the end: a password
+        pytest.param(
+            lambda content: (
+                content[:6]
+                + b"\x01"
+                + content[7:].replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1")
+            ),
+            id="password",
+        ),
+    ],
+)
+def test_a_broken_zip_is_named_and_leaves_no_copy(data_dir, cache_dir, damage):
+    archive = zip_user_list(data_dir, n_rows=3)
+    rows = [{"AGE": str(i * 7919 % 1000)} for i in range(200)]
+    content = csv_text("user_list", rows).encode()
+    write_zip(data_dir, "user_list", {"user_list.csv": content})
+    archive.write_bytes(damage(archive.read_bytes()))
+    with pytest.raises(RawFileError, match=r"user_list\.csv\.zip cannot be unpacked"):
+        find(data_dir, cache_dir)
+    assert not [path for path in cache_dir.rglob("*user_list*") if path.is_file()]
+    assert not list(cache_dir.rglob(".unpacking-*"))
+
+
+def test_a_file_in_another_encoding_is_named(data_dir, cache_dir):
+    text = csv_text("user_list", [{"PREF_NAME": "東京都"}])
+    (data_dir / "user_list.csv").write_bytes(text.encode("cp932"))
+    with pytest.raises(RawFileError, match=r"user_list\.csv is not UTF-8"):
+        find(data_dir, cache_dir)
+
+
+def test_fingerprints_are_of_the_bytes_zipped_or_not(data_dir, cache_dir):
+    plain = find(data_dir, cache_dir)["user_list"]
+    content = (data_dir / "user_list.csv").read_bytes()
+    (data_dir / "user_list.csv").unlink()
+    write_zip(data_dir, "user_list", {"anything.csv": content})
+    zipped = find(data_dir, cache_dir)["user_list"]
+    assert len(plain.fingerprint) == 64
+    assert zipped.fingerprint == plain.fingerprint
+    assert zipped.n_bytes == plain.n_bytes
+
+
+def test_a_changed_file_has_another_fingerprint(data_dir, cache_dir):
+    first = find(data_dir, cache_dir)
+    write_csv(data_dir, "user_list", [{}, {}])
+    second = find(data_dir, cache_dir)
+    assert second["user_list"].fingerprint != first["user_list"].fingerprint
+    unchanged = "coupon_list_train"
+    assert second[unchanged].fingerprint == first[unchanged].fingerprint
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"])
+def test_a_damaged_register_of_fingerprints_is_made_anew(data_dir, cache_dir, content):
+    expected = find(data_dir, cache_dir)["user_list"].fingerprint
+    (register,) = cache_dir.rglob("fingerprints.json")
+    register.write_text(content, encoding="utf-8")
+    assert find(data_dir, cache_dir)["user_list"].fingerprint == expected
+
+
+def test_directories_do_not_share_their_copies(tmp_path, cache_dir):
+    paths = set()
+    for directory in ("one", "two"):
+        write_required(tmp_path / directory)
+        zip_user_list(tmp_path / directory)
+        paths.add(find(tmp_path / directory, cache_dir)["user_list"].path)
+    assert len(paths) == 2
+    assert all(path.is_file() for path in paths)
+
+
+def test_the_data_directory_is_never_written_to(data_dir, cache_dir):
+    zip_user_list(data_dir)
+    before = listing(data_dir)
+    find(data_dir, cache_dir)
+    find(data_dir, cache_dir)
+    assert listing(data_dir) == before
+
+
+def test_one_file_is_found_without_the_others(tmp_path, cache_dir):
+    plain = write_csv(tmp_path, "user_list", [{}])
+    assert raw_files.find_file(tmp_path, cache_dir, "user_list") == plain
+    assert raw_files.find_file(tmp_path, cache_dir, "coupon_list_test") is None
+    write_zip(tmp_path, "coupon_list_test", {"a.csv": b"x"})
+    path = raw_files.find_file(tmp_path, cache_dir, "coupon_list_test")
+    assert cache_dir in path.parents
+    assert path.read_bytes() == b"x"
