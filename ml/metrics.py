@@ -136,7 +136,7 @@ class ScoreHistogram:
         edges = np.quantile(flat[::stride], levels)
         if labels.any():
             edges = np.concatenate([edges, np.quantile(scores[labels], levels)])
-        self.edges = np.unique(edges)[1:-1]
+        self.edges = np.unique(edges)[1:]
         bins = np.searchsorted(self.edges, flat, side="right")
         size = len(self.edges) + 1
         rows = np.repeat(np.arange(len(scores)), scores.shape[1])

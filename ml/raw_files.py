@@ -14,6 +14,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,7 +167,8 @@ def _unpack(archive: Path, own_cache: Path) -> Path:
                 with bundle.open(members[0]) as packed:
                     _write_atomically(target, packed)
             return target
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
+    # a password or an unknown compression is a RuntimeError
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise RawFileError(f"{archive} cannot be unpacked ({error}).") from error
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ml.models import PurchaseModel
 from ml.pairs import Features
@@ -39,7 +38,7 @@ class ReasonWriter:
             if column.role == "feature" and column.reason
         }
         self.names = [name for name in contract.numeric if name in spoken]
-        self.texts = pa.array([spoken[name].reason for name in self.names])
+        self.texts = [spoken[name].reason for name in self.names]
         self.positions = np.array(
             [contract.numeric.index(name) for name in self.names], dtype=np.intp
         )
@@ -58,11 +57,18 @@ class ReasonWriter:
             )
         raised = np.where(is_true & (raised > 0), raised, 0.0)
         order = np.argsort(-raised, axis=1, kind="stable")[:, :N_REASONS]
-        parts = []
-        for place in range(order.shape[1]):
-            chosen = order[:, place]
-            counts = np.take_along_axis(raised, chosen[:, None], axis=1)[:, 0] > 0
-            index = pa.array(chosen, mask=~counts)
-            parts.append(pc.take(self.texts, index))
-        joined = pc.binary_join_element_wise(*parts, "; ", null_handling="skip")
-        return pc.if_else(pc.equal(joined, ""), pa.scalar(None, pa.string()), joined)
+        strength = np.take_along_axis(raised, order, axis=1)
+        return pa.array(
+            [
+                "; ".join(
+                    self.texts[place]
+                    for place, by in zip(places, by_place, strict=True)
+                    if by > 0
+                )
+                or None
+                for places, by_place in zip(
+                    order.tolist(), strength.tolist(), strict=True
+                )
+            ],
+            pa.string(),
+        )

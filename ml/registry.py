@@ -57,8 +57,8 @@ def load_model(path: Path) -> PurchaseModel:
                 "train again with `python -m ml.train`."
             )
         model_class = MODELS[content["name"]]
-        return model_class().restore(content["state"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return model_class(**content["parameters"]).restore(content["state"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is not a model file of this project ({error!r})."
         ) from error

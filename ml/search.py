@@ -99,9 +99,8 @@ def search(
         regression as the best model.
     """
     fitting, validation = split_weeks(cutoffs)
-    best = {name: {} for name in MODELS}
     if not validation:
-        return SearchResult([], best, "logistic_regression")
+        return default_settings()
     training = read_training_set(warehouse, contract, fitting)
     trials: list[Trial] = []
     models: dict[tuple[str, int], PurchaseModel] = {}
@@ -143,14 +142,15 @@ def search(
                     seconds[name, number],
                 )
             )
-    return _choose(trials, best, settings)
+    return _choose(trials, settings)
 
 
-def _choose(
-    trials: list[Trial],
-    best: dict[str, dict],
-    settings: dict[tuple[str, int], dict],
-) -> SearchResult:
+def default_settings() -> SearchResult:
+    """Return what is used without a search."""
+    return SearchResult([], {name: {} for name in MODELS}, "logistic_regression")
+
+
+def _choose(trials: list[Trial], settings: dict[tuple[str, int], dict]) -> SearchResult:
     means = {
         key: float(
             np.mean(
@@ -165,8 +165,10 @@ def _choose(
     for key, value in means.items():
         if key[0] not in winners or value > means[winners[key[0]]]:
             winners[key[0]] = key
-    for name, key in winners.items():
-        best[name] = {k: v for k, v in settings[key].items() if k not in SEARCH_ONLY}
+    best = {
+        name: {k: v for k, v in settings[key].items() if k not in SEARCH_ONLY}
+        for name, key in winners.items()
+    }
     best_model = max(winners, key=lambda name: means[winners[name]])
     return SearchResult(trials, best, best_model)
 

@@ -22,7 +22,8 @@ def warehouse_path() -> Path:
     chosen = os.environ.get("PONPARE_DB")
     if chosen:
         return Path(chosen)
-    name = str(data_dir()).rstrip("/").split("/")[-1]
+    directory = os.environ.get("PONPARE_DATA_DIR") or "data/sample"
+    name = directory.rstrip("/").split("/")[-1]
     return Path("warehouse") / f"{name}.duckdb"
 
 

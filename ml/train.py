@@ -35,7 +35,7 @@ from ml.progress import peak_memory_mb, step
 from ml.publish import Run, publish
 from ml.reasons import ReasonWriter
 from ml.registry import model_path, save_model
-from ml.search import parameters_text, search
+from ml.search import default_settings, parameters_text, search
 from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
@@ -57,11 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
     )
+    parser.add_argument(
+        "--no-search",
+        action="store_true",
+        help="take the models' default settings instead of searching for better ones",
+    )
     options = parser.parse_args(arguments)
-    return cli.run(lambda: train(options.cutoff, options.seed))
+    return cli.run(lambda: train(options.cutoff, options.seed, options.no_search))
 
 
-def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
+def train(
+    cutoff: dt.date | None = None, random_state: int = 0, no_search: bool = False
+) -> Run:
     """Train, evaluate, score and publish; return what was published.
 
     Raises
@@ -71,7 +78,7 @@ def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
     """
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with open_warehouse(read_only=True) as warehouse:
-        run = _compute(warehouse, cutoff, random_state, started_at)
+        run = _compute(warehouse, cutoff, random_state, no_search, started_at)
     with step("publishing scores"), open_warehouse() as warehouse:
         publish(warehouse, run)
     _print_results(run)
@@ -82,6 +89,7 @@ def _compute(
     warehouse: Warehouse,
     requested: dt.date | None,
     random_state: int,
+    no_search: bool,
     started_at: dt.datetime,
 ) -> Run:
     cutoffs = warehouse.cutoffs()
@@ -100,8 +108,10 @@ def _compute(
     contract = read_contract(warehouse, [c.date for c in known])
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
 
-    with step("searching hyper-parameters"):
-        found = search(warehouse, contract, known, n_users)
+    found = default_settings()
+    if not no_search:
+        with step("searching hyper-parameters"):
+            found = search(warehouse, contract, known, n_users)
 
     models: dict[str, PurchaseModel] = {}
     measured: list[Metric] = []

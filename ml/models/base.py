@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import numpy as np
+from scipy.special import expit
 
 from ml.pairs import FeatureContract, Features, TrainingSet
 
@@ -62,7 +63,9 @@ class PurchaseModel(ABC):
 
     def check_contract(self, features: Features) -> None:
         """Raise ValueError unless the features are those the model was fitted on."""
-        if features.contract != self.contract_:
+        # dictionaries are equal in any order, but codes follow the order
+        is_same = features.contract == self.contract_
+        if not is_same or features.contract.names != self.contract_.names:
             raise ValueError(
                 f"{self.name} was fitted on other features than these: train again "
                 "with `python -m ml.train` after the marts have changed."
@@ -79,5 +82,5 @@ def row_sums(inputs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)) without overflow."""
-    return 0.5 * (1 + np.tanh(0.5 * log_odds))
+    """Return 1 / (1 + exp(-x)) without overflow, exact for small probabilities."""
+    return expit(log_odds)

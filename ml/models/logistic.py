@@ -92,6 +92,11 @@ class Logistic(PurchaseModel):
         by_column[:, self.crossed_columns_] += (
             inputs[:, self.crossed_columns_] * by_genre
         )
+        # what a genre's own coefficients make of an average pair is the genre's
+        is_genre = [source == CROSS_FEATURE for source in self.encoder_.sources_]
+        by_column[:, is_genre] += inputs[:, is_genre] * (
+            self.crossed_coefficients_ @ self.center_[self.crossed_columns_]
+        )
         by_column *= self.slope_
         by_column[:, self.user_columns_] += (
             inputs[:, self.user_columns_] * self.user_coefficients_
@@ -149,7 +154,7 @@ class Logistic(PurchaseModel):
         self.coefficients_ = np.array(state["coefficients"], dtype=np.float32)
         self.crossed_coefficients_ = np.array(
             state["crossed_coefficients"], dtype=np.float32
-        ).reshape(-1, len(self.crossed_columns_))
+        ).reshape(self._n_genres(), len(self.crossed_columns_))
         self.user_coefficients_ = np.array(state["user_coefficients"], dtype=np.float32)
         self.slope_ = state["slope"]
         self.intercept_ = state["intercept"]

@@ -47,8 +47,8 @@ class SingleFeatureModel(PurchaseModel):
         return shares
 
     def parameters(self) -> dict:
-        """Return the hyper-parameters: there are none but the feature."""
-        return {"feature": self.feature}
+        """Return the hyper-parameters: there are none."""
+        return {}
 
     def state(self) -> dict:
         """Return contract, slope, intercept and the average feature value."""

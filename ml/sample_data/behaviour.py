@@ -28,7 +28,7 @@ N_PREVIEW = len(PREVIEW_DAYS)
 # Registration to first purchase, days: levels and quantiles.
 LAG_LEVELS = (0.0, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 1.0)
 # Weeks over which the first purchases of older users fade.
-OLD_FADE = 18.0
+OLD_FADE = 24.0
 LAG_DAYS = (0.002, 0.01, 0.04, 0.12, 1.0, 6.0, 27.0, 48.0, 150.0)
 ACTIVE_SHARE = 0.36
 SPREE_SHARE = 0.004
@@ -38,7 +38,7 @@ MEMBERS_ONLY = 5.0
 BURST_SHAPE = 4.0
 MIN_STEERED_USERS = 5000
 # Chance to buy a coupon of a kind bought 1, 2, 3, 4 or more times before.
-HABIT = (0.002, 0.0, 0.0, 0.12)
+HABIT = (0.002, 0.019, 0.1, 0.38)
 # Chance that an early look ends in a purchase.
 PREVIEW_BUYERS = 0.08
 # Weight of a user's best day of the week over the worst is the square of this.
@@ -236,7 +236,7 @@ class Behaviour:
             return
         target = np.array(published.WEEKDAY_PURCHASES)
         ratio = target / target.sum() / (self._weekday_bought / total)
-        self._weekday_factor = np.clip(self._weekday_factor * ratio**0.5, 0.4, 2.5)
+        self._weekday_factor = np.clip(self._weekday_factor * ratio**0.8, 0.4, 2.5)
 
     def _expected_by_group(self, wanted) -> list[tuple[np.ndarray, np.ndarray]]:
         """Prefecture and age groups, and their expected purchases by week."""

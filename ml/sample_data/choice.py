@@ -63,6 +63,8 @@ PRICE_SLOPE = {
     "gift": -0.6,
 }
 CATCHMENT_SLOPE = {"food": 0.6, "leisure": 0.9, "hair": 0.5}
+# Purchases by large area lie a little off what reach alone gives.
+AREA_APPEAL = {"kansai": 1.2}
 REPEAT_SHARE = {
     "food": 0.115,
     "leisure": 0.12,
@@ -77,13 +79,13 @@ LEISURE_OWN_PREFECTURE = 0.51
 HIDDEN_STRENGTH = 0.4
 PRICE_STRENGTH = 0.45
 RATE_SLOPE = 1.0
-LONG_DISPLAY = 0.25
+LONG_DISPLAY = 0.3
 # Coupons that can be seen before their sale.
 PREVIEW_COUPONS = 0.145
 # Visits are a little more than the published total asks for: looks that do not end
 # in a pair (dropped days) are lost.
 LOOK_RESERVE = 1.04
-LOOK_TUNING = {"gift": 0.85}
+LOOK_TUNING = {"gift": 0.78}
 # Visits and flagged rows that a bought pair brings along.
 VISITS_PER_PAIR = 3.9
 FLAGGED_PER_PAIR = 0.76
@@ -203,6 +205,7 @@ def make_demand(
     price_slope = np.array([PRICE_SLOPE.get(g, -0.1) for g in names.genres])[genre]
     catchment_slope = np.array([CATCHMENT_SLOPE.get(g, 0.35) for g in names.genres])
     catchment_slope = catchment_slope[genre]
+    area_appeal = np.array([AREA_APPEAL.get(area, 1.0) for area in names.large_areas])
     spread = np.array([SPREAD[g] for g in names.genres])[genre]
     home_share = np.bincount(
         users.home_area, users.buying, minlength=len(names.small_areas)
@@ -217,6 +220,7 @@ def make_demand(
         + price_slope * price_z
         + RATE_SLOPE * (coupons.price_rate / 100 - 0.58)
         + catchment_slope * np.log(catchment)
+        + np.log(area_appeal[names.prefecture_large_area[coupons.prefecture]])
     )
 
     is_campaign = coupons.campaign > 0

@@ -9,8 +9,9 @@ from ml.sample_data import published
 from ml.sample_data.names import Names
 from ml.sample_data.streams import draw_quota
 
+COARSE_PRICES = 0.45
 # Share of shops that list every area.
-ALL_AREAS = {"lesson": 0.09, "gift": 0.05, "other": 0.01, "leisure": 0.008}
+ALL_AREAS = {"lesson": 0.09, "gift": 0.02, "other": 0.01, "leisure": 0.008}
 
 
 def places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndarray:
@@ -66,7 +67,7 @@ def prices(
         low = rng.random(n) < 0.006
         rate[low] = rng.choice([0.0, 0.2, 0.3, 0.4, 0.45], size=int(low.sum()))
         raw = np.exp(mean + sd * z_catalog)
-        catalog[members] = nice_catalog(raw)
+        catalog[members] = nice_catalog(rng, raw)
         half = np.abs(rate - 0.5) < 0.004
         price = nice_price(rng, catalog[members] * (1 - rate))
         most = np.floor(catalog[members] * np.where(low, 1.0, 0.5))
@@ -110,9 +111,11 @@ def nice_price(rng: np.random.Generator, price: np.ndarray) -> np.ndarray:
     return np.maximum(nice, 50)
 
 
-def nice_catalog(price: np.ndarray) -> np.ndarray:
-    """Round catalogue prices to tens, fifties or five hundreds."""
-    step = np.where(price >= 10_000, 500, np.where(price >= 2000, 50, 10))
+def nice_catalog(rng: np.random.Generator, price: np.ndarray) -> np.ndarray:
+    """Round catalogue prices: half of them coarsely, half finely."""
+    fine = np.where(price >= 10_000, 500, np.where(price >= 2000, 50, 10))
+    coarse = np.where(price >= 10_000, 1000, np.where(price >= 2000, 500, 100))
+    step = np.where(rng.random(len(price)) < COARSE_PRICES, coarse, fine)
     return np.maximum(np.round(price / step), 1) * step
 
 

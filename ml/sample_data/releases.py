@@ -9,7 +9,7 @@ from ml.sample_data.names import Names
 from ml.sample_data.streams import draw_quota, quota
 
 # How much longer lives of shops are than the year lets one see.
-REISSUE_LEVEL = 1.07
+REISSUE_LEVEL = 0.98
 
 
 def releases(

@@ -110,8 +110,6 @@ def test_columns_come_by_name_whatever_their_order_and_case(data_dir, ask):
     assert ask("select * from raw.user_list") == [
         ("2011-07-01", "f", "30", None, "Tokyo", "abc")
     ]
-    names = ask("select column_name from (describe raw.user_list)")
-    assert [name for (name,) in names] == list(COLUMNS["user_list"])
 
 
 def test_an_absent_optional_file_is_a_view_without_rows(ask):
