@@ -126,3 +126,15 @@ def test_equal_encoders_share_the_work_and_others_do_not():
     assert first.transform(features) is same.transform(features)
     assert other.transform(features) is not first.transform(features)
     assert not np.array_equal(other.transform(features), first.transform(features))
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [("is_log", [True]), ("mean", [1.0]), ("deviation", [3.0]), ("with_null", [])],
+)
+def test_encoders_share_nothing_if_any_part_of_them_differs(part, value):
+    features = make_features(make_contract(("x",)), [{"x": 1}, {"x": None}, {"x": 5}])
+    encoder = LinearEncoder().fit(features)
+    other = LinearEncoder().restore(encoder.state() | {part: value}, features.contract)
+    shared = encoder.transform(features)
+    assert not np.array_equal(other.transform(features), shared)

@@ -15,6 +15,7 @@ from ml.search import (
     SearchResult,
     Trial,
     _choose,
+    default_settings,
     parameters_text,
     split_weeks,
 )
@@ -74,6 +75,13 @@ def test_no_week_is_both_fitted_and_judged_on():
             assert max(fitting, default=-1) < min(validation, default=n)
 
 
+def test_without_a_search_every_model_has_its_defaults():
+    found = default_settings()
+    assert found.best_parameters == {name: {} for name in MODELS}
+    assert found.best_model == "logistic_regression"
+    assert found.trials == []
+
+
 SETTINGS = {
     ("popularity", 1): {},
     ("cosine", 1): {},
@@ -90,8 +98,7 @@ def choose(*found: tuple[str, int, list[float]]) -> SearchResult:
         for name, setting, values in found
         for week, value in enumerate(values)
     ]
-    best = {name: {} for name in ("popularity", "cosine", "logistic_regression")}
-    return _choose(trials, best, SETTINGS)
+    return _choose(trials, SETTINGS)
 
 
 def test_the_best_mean_over_the_weeks_wins():
