@@ -245,6 +245,11 @@ def read_training_set(
         training.cutoff[rows] = np.datetime64(cutoff)
         training.user_id[rows] = user_id[order]
         training.coupon_id[rows] = coupon_id[order]
+    if not training.label.any():
+        raise WarehouseError(
+            f"nobody bought a candidate coupon in the weeks {min(cutoffs)} .. "
+            f"{max(cutoffs)}: there is nothing to learn from. Choose a later --cutoff."
+        )
     return training
 
 

@@ -142,7 +142,7 @@ def search(
                     seconds[name, number],
                 )
             )
-    return _choose(trials, settings)
+    return _choose(trials, settings) if trials else default_settings()
 
 
 def default_settings() -> SearchResult:

@@ -112,7 +112,7 @@ def _move_validity(coupons: Coupons, chosen: int, end_day: int) -> None:
 def campaigns_of_test_list(
     coupons: Coupons, other: int, gift: int, size: float
 ) -> None:
-    """The test list has one new-member coupon and one cheap gift card."""
+    """Give the test list one new-member coupon and one cheap gift card."""
     for genre, catalog, hour, days, buyers, pull in (
         (other, 2000, 12, 5, 40, 6.0),
         (gift, 500, 15, 13, 120, 0.6),

@@ -85,12 +85,12 @@ PREVIEW_COUPONS = 0.145
 # Visits are a little more than the published total asks for: looks that do not end
 # in a pair (dropped days) are lost.
 LOOK_RESERVE = 1.04
-LOOK_TUNING = {"gift": 0.78}
+LOOK_TUNING = {"gift": 0.7}
 # Visits and flagged rows that a bought pair brings along.
 VISITS_PER_PAIR = 3.9
 FLAGGED_PER_PAIR = 0.76
 # Nobody is expected to buy more often in a year.
-MOST_WANTED = 80.0
+MOST_WANTED = 60.0
 # No ordinary coupon has more buyers in a full-size world.
 MOST_PAIRS = 440.0
 BALANCE_CELLS = 50_000_000

@@ -26,7 +26,8 @@ from ml.sample_data.streams import random_hashes, stream
 from ml.sample_data.users import make_users
 from ml.settings import SYNTHETIC_MARKER
 
-VERSION = 1
+# Raised whenever the same request gives other bytes.
+VERSION = 2
 MARKER = SYNTHETIC_MARKER
 FIRST_DRIFT, LAST_DRIFT = date(2011, 7, 10), date(2012, 6, 30)
 
