@@ -145,9 +145,7 @@ class Candidates:
         return len(self.user_ids), len(self.coupon_ids)
 
 
-def read_contract(
-    warehouse: Warehouse, cutoffs: Sequence[dt.date]
-) -> FeatureContract:
+def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureContract:
     """Read the features of the pair marts and the categories seen in training.
 
     Parameters

