@@ -77,7 +77,12 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 
+.PHONY: calibrate
+calibrate: env ## measure a full-size sample against published statistics of the real data
+	@$(BIN)/python -m ml.sample_data --users 22873 --seed $(SAMPLE_SEED) --out data/full
+	@$(BIN)/python -m ml.calibrate --data data/full
+
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
-	@rm -rf target logs data/sample data/sample.truth warehouse/*.duckdb warehouse/*.wal artifacts .cache \
+	@rm -rf target logs data warehouse/*.duckdb warehouse/*.wal artifacts .cache \
 		.pytest_cache .ruff_cache report

@@ -20,15 +20,8 @@ from ml import cli, settings, summary
 
 EXAMPLE = "example: PONPARE_DATA_DIR=data/sample python -m ml.pipeline"
 
-#: Tables that training writes; the models behind them are built again afterwards.
-WRITTEN_BY_TRAINING = (
-    "purchase_scores",
-    "score_reasons",
-    "model_runs",
-    "model_metrics",
-    "hyperparameter_search",
-    "model_coefficients",
-)
+#: dbt's selection of what training writes and of the models behind it.
+BEHIND_TRAINING = "path:models/marts/ml/written_by_training+"
 
 
 @dataclass(frozen=True)
@@ -69,11 +62,10 @@ def run_pipeline(cutoff: dt.date | None = None) -> list[FinishedStep]:
     train = [sys.executable, "-m", "ml.train"]
     if cutoff is not None:
         train += ["--cutoff", str(cutoff)]
-    behind = [f"{table}+" for table in WRITTEN_BY_TRAINING]
     steps = [
         ("dbt build", [dbt, "build"]),
         ("train, evaluate, score", train),
-        ("models behind the scores", [dbt, "build", "--select", *behind]),
+        ("models behind the scores", [dbt, "build", "--select", BEHIND_TRAINING]),
     ]
     finished = []
     for number, (title, command) in enumerate(steps, start=1):

@@ -12,6 +12,7 @@ _PROJECT = Path(__file__).resolve().parents[2] / "dbt_project.yml"
 _VARS = yaml.safe_load(_PROJECT.read_text(encoding="utf-8"))["vars"]
 
 execute = False
+model = {"columns": {"example": {"name": "example", "data_type": "varchar"}}}
 
 
 def var(name, default=None):

@@ -29,13 +29,13 @@ select
         when 6 then 'saturday'
     end as weekday,
     holidays.holiday_date is not null as is_holiday,
-    tomorrow.holiday_date is not null as is_day_before_holiday,
+    day_after.holiday_date is not null as is_day_before_holiday,
     holidays.holiday_ja,
     holidays.holiday_en,
     holidays.holiday_ko
 from days
 left join {{ ref('holidays') }} as holidays
     on days.calendar_date = holidays.holiday_date
-left join {{ ref('holidays') }} as tomorrow
+left join {{ ref('holidays') }} as day_after
     on cast({{ dbt.dateadd('day', 1, 'days.calendar_date') }} as date)
-        = tomorrow.holiday_date
+        = day_after.holiday_date
