@@ -62,7 +62,7 @@ test-full: env ## the tests that take longer, and those on real data (PONPARE_RE
 .PHONY: lint
 lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project
 	@$(BIN)/dbt parse --no-partial-parse --quiet
-	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar models analyses tests
+	@$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 

@@ -196,10 +196,7 @@ def models(manifest) -> dict[str, dict]:
 def layers(manifest) -> dict[str, str]:
     """Layer of each model, seed and source, by dbt's unique id."""
     return {
-        **{
-            node["unique_id"]: node["fqn"][-2]
-            for _, node in _of_type(manifest, "model")
-        },
+        **{node["unique_id"]: _layer(node) for _, node in _of_type(manifest, "model")},
         **{node["unique_id"]: "seed" for _, node in _of_type(manifest, "seed")},
         **dict.fromkeys(manifest["sources"], "source"),
     }
@@ -375,6 +372,25 @@ def test_marts_have_enforced_contracts(models):
             if node["fqn"][1] == "marts" and not node["contract"]["enforced"]
         ),
         "contracts of marts are enforced",
+    )
+
+
+def test_dbt_keeps_the_rows_that_training_writes(models):
+    written = {
+        name: node["config"]
+        for name, node in models.items()
+        if "written_by_training" in node["fqn"]
+    }
+    assert written
+    none_of(
+        (
+            name
+            for name, config in written.items()
+            if config["materialized"] != "incremental"
+            or config["incremental_strategy"] != "append"
+            or config["full_refresh"] is not False
+        ),
+        "tables that training writes are appended to, also with --full-refresh",
     )
 
 
@@ -895,6 +911,12 @@ def test_no_tracked_file_names_a_package_registry():
 
 
 # Helpers
+
+
+def _layer(node: dict) -> str:
+    """Return the folder under models/ or models/marts/; deeper folders belong to it."""
+    folders = node["fqn"][1:-1]
+    return folders[1] if folders[0] == "marts" else folders[0]
 
 
 def _first_line(node: dict) -> str:
