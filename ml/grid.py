@@ -28,6 +28,11 @@ class ScoredGrid:
     scores: dict[str, np.ndarray]
     predict_seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def n_pairs(self) -> int:
+        """Number of scored pairs."""
+        return self.candidates.n_pairs
+
 
 def score_grid(
     warehouse: Warehouse,
@@ -59,7 +64,7 @@ def score_grid(
             started = time.perf_counter()
             grid.scores[model.name][rows, columns] = model.predict(features)
             grid.predict_seconds[model.name] += time.perf_counter() - started
-    expected = candidates.shape[0] * candidates.shape[1]
+    expected = candidates.n_pairs
     if n_pairs != expected or any(np.isnan(s).any() for s in grid.scores.values()):
         raise RuntimeError(
             f"ml.scoring_pairs holds {n_pairs:,} pairs of {candidates.cutoff}, "

@@ -144,6 +144,11 @@ class Candidates:
         """Number of users and of coupons."""
         return len(self.user_ids), len(self.coupon_ids)
 
+    @property
+    def n_pairs(self) -> int:
+        """Number of pairs in the grid."""
+        return len(self.user_ids) * len(self.coupon_ids)
+
 
 def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureContract:
     """Read the features of the pair marts and the categories seen in training.

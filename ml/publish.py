@@ -41,12 +41,12 @@ class Run:
     candidates: Candidates
     scores: np.ndarray
     ranks: np.ndarray
-    reasons: pa.Table
-    model_rows: list[dict]
+    reasons: pa.Table = field(default_factory=lambda: pa.table({}))
+    model_rows: list[dict] = field(default_factory=list)
     evaluated_cutoff: dt.date | None = None
     metrics: list[Metric] = field(default_factory=list)
     trials: list[Trial] = field(default_factory=list)
-    coefficients: list[tuple[str, str, str, float]] = field(default_factory=list)
+    coefficients: list[tuple[str, str, float]] = field(default_factory=list)
 
 
 def publish(warehouse: Warehouse, run: Run) -> None:
@@ -111,12 +111,12 @@ def publish(warehouse: Warehouse, run: Run) -> None:
             [
                 {
                     "run_id": run.run_id,
-                    "model_name": model_name,
+                    "model_name": run.default_model,
                     "input": source,
                     "genre": genre,
                     "coefficient": value,
                 }
-                for model_name, source, genre, value in run.coefficients
+                for source, genre, value in run.coefficients
             ],
         )
 

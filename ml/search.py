@@ -14,7 +14,7 @@ from sklearn.model_selection import ParameterGrid
 from ml import metrics
 from ml.grid import score_grid
 from ml.models import MODELS, PurchaseModel
-from ml.pairs import FeatureContract, read_candidates, read_labels, read_training_set
+from ml.pairs import read_candidates, read_contract, read_labels, read_training_set
 from ml.warehouse import Cutoff, Warehouse
 
 #: Settings that are tried, per model. A model that is not named has none to choose.
@@ -79,9 +79,7 @@ def split_weeks(
 
 def search(
     warehouse: Warehouse,
-    contract: FeatureContract,
     cutoffs: Sequence[Cutoff],
-    n_users: int,
 ) -> SearchResult:
     """Try every setting of every model and choose by mean MAP@10 over the weeks.
 
@@ -89,8 +87,6 @@ def search(
     ----------
     cutoffs
         Labelled cutoffs before the one to be evaluated.
-    n_users
-        Number of users in user_list: the denominator of MAP@10.
 
     Returns
     -------
@@ -101,6 +97,8 @@ def search(
     fitting, validation = split_weeks(cutoffs)
     if not validation:
         return default_settings()
+    ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
+    contract = read_contract(warehouse, fitting)
     training = read_training_set(warehouse, contract, fitting)
     trials: list[Trial] = []
     models: dict[tuple[str, int], PurchaseModel] = {}

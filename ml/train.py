@@ -13,29 +13,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ml import cli, metrics, settings
-from ml.evaluate import Metric, evaluate, read_context
-from ml.grid import ScoredGrid, score_grid
-from ml.latency import ranking_latency_ms
-from ml.models import MODELS, PurchaseModel
-from ml.pairs import (
-    Candidates,
-    TrainingSet,
-    read_candidates,
-    read_contract,
-    read_labels,
-    read_pairs,
-    read_training_set,
-)
+from ml.fitting import Evaluation, Scoring, measure_models, score_cutoff
+from ml.pairs import read_pairs
 from ml.progress import peak_memory_mb, step
 from ml.publish import Run, publish
 from ml.reasons import ReasonWriter
 from ml.registry import model_path, save_model
-from ml.search import default_settings, parameters_text, search
+from ml.search import SearchResult, default_settings, parameters_text, search
 from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
@@ -104,128 +94,68 @@ def _compute(
     evaluated = cutoff if cutoff.is_labelled else earlier[-1]
     known = [c for c in earlier if c.date < evaluated.date]
     fingerprint = warehouse.data_fingerprint()
-    run_id = f"{cutoff.date:%Y%m%d}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
-    contract = read_contract(warehouse, [c.date for c in known])
-    ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
 
     found = default_settings()
     if not no_search:
         with step("searching hyper-parameters"):
-            found = search(warehouse, contract, known, n_users)
-
-    models: dict[str, PurchaseModel] = {}
-    measured: list[Metric] = []
-    model_rows: list[dict] = []
-    grid: ScoredGrid | None = None
-    training: TrainingSet | None = None
+            found = search(warehouse, known)
+    evaluation = None
     if known:
-        with step(f"reading training pairs of {len(known)} weeks"):
-            training = read_training_set(warehouse, contract, [c.date for c in known])
-        thresholds, fit_seconds = {}, {}
-        for name, parameters in found.best_parameters.items():
-            with step(f"fitting {name} on {len(training):,} pairs") as timed:
-                models[name] = build(name, parameters, random_state).fit(training)
-            fit_seconds[name] = timed.seconds
-            thresholds[name] = metrics.best_f1_threshold(
-                models[name].predict_in_chunks(training.features),
-                training.label,
-                training.weight,
-            )
-        candidates = read_candidates(warehouse, evaluated.date)
-        n_pairs = candidates.shape[0] * candidates.shape[1]
-        with step(f"scoring {n_pairs:,} pairs of {evaluated.date}"):
-            grid = score_grid(warehouse, contract, candidates, list(models.values()))
-        with step("evaluating"):
-            measured = evaluate(
-                grid,
-                read_labels(warehouse, candidates),
-                read_context(warehouse, grid),
-                thresholds,
-                found.best_model,
-                random_state,
-            )
-            latency = ranking_latency_ms(
-                warehouse, contract, candidates, list(models.values())
-            )
-        for name, model in models.items():
-            model_rows.append(
-                {
-                    "model_name": name,
-                    "parameters": parameters_text(model.parameters()),
-                    "n_training_pairs": len(training),
-                    "fit_seconds": fit_seconds[name],
-                    "n_evaluated_pairs": n_pairs,
-                    "predict_seconds": grid.predict_seconds[name],
-                    "pairs_per_second": n_pairs / grid.predict_seconds[name],
-                    "latency_p50_ms": latency[name][0],
-                    "latency_p95_ms": latency[name][1],
-                }
-            )
-
-    name = found.best_model
-    if grid is not None and evaluated.date == cutoff.date:
-        default, scores, candidates = models[name], grid.scores[name], grid.candidates
-    else:
-        del training, grid
-        with step(f"reading training pairs of {len(earlier)} weeks"):
-            weeks = [c.date for c in earlier]
-            contract = read_contract(warehouse, weeks)
-            training = read_training_set(warehouse, contract, weeks)
-        with step(f"fitting {name} on {len(training):,} pairs"):
-            default = build(name, found.best_parameters[name], random_state)
-            default.fit(training)
-        candidates = read_candidates(warehouse, cutoff.date)
-        n_pairs = candidates.shape[0] * candidates.shape[1]
-        with step(f"scoring {n_pairs:,} pairs of {cutoff.date}"):
-            grid = score_grid(warehouse, contract, candidates, [default])
-        scores = grid.scores[name]
-    if not model_rows:
-        model_rows = [_row_without_evaluation(default, training)]
-    path = model_path(run_id, default.name)
-    save_model(default, path)
-    ranks = np.empty(scores.shape, dtype=np.int32)
-    np.put_along_axis(
-        ranks,
-        np.argsort(-scores, axis=1, kind="stable"),
-        np.arange(1, scores.shape[1] + 1, dtype=np.int32)[None, :],
-        axis=1,
+        weeks = [c.date for c in known]
+        evaluation = measure_models(
+            warehouse, weeks, evaluated.date, found, random_state
+        )
+    scoring, evaluation = _score_default(
+        warehouse,
+        [c.date for c in earlier],
+        cutoff.date,
+        found,
+        evaluation,
+        random_state,
+    )
+    run = Run(
+        run_id=f"{cutoff.date:%Y%m%d}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}",
+        data_fingerprint=fingerprint,
+        default_model=scoring.model.name,
+        candidates=scoring.candidates,
+        scores=scoring.scores,
+        ranks=scoring.ranks(),
+        evaluated_cutoff=evaluation.cutoff if evaluation else None,
+        metrics=evaluation.metrics if evaluation else [],
+        trials=found.trials,
+        coefficients=scoring.model.coefficients(),
     )
     with step("writing reasons"):
-        reasons = _reasons(warehouse, default, training, candidates, ranks)
-    trained_on = np.unique(training.cutoff)
-    for row in model_rows:
-        is_default = row["model_name"] == default.name
-        row |= {
-            "run_id": run_id,
-            "is_default": is_default,
-            "cutoff_date": cutoff.date,
-            "evaluated_cutoff_date": evaluated.date if known else None,
-            "data_fingerprint": fingerprint,
-            "code_version": code_version(),
-            "first_training_cutoff": trained_on[0].item(),
-            "last_training_cutoff": trained_on[-1].item(),
-            "peak_memory_mb": peak_memory_mb(),
-            "model_file": (
-                str(path.relative_to(settings.PROJECT_DIR)) if is_default else None
-            ),
-            "started_at": started_at,
-        }
-    return Run(
-        run_id=run_id,
-        data_fingerprint=fingerprint,
-        default_model=default.name,
-        candidates=candidates,
-        scores=scores,
-        ranks=ranks,
-        reasons=reasons,
-        model_rows=model_rows,
-        evaluated_cutoff=evaluated.date if known else None,
-        metrics=measured,
-        trials=found.trials,
-        coefficients=[
-            (default.name, *row) for row in getattr(default, "coefficients", list)()
-        ],
-    )
+        run.reasons = _reasons(warehouse, scoring, run.ranks)
+    path = model_path(run.run_id, scoring.model.name)
+    save_model(scoring.model, path)
+    rows = evaluation.model_rows if evaluation else [_unmeasured_row(scoring)]
+    run.model_rows = _complete_rows(rows, run, scoring, path, started_at)
+    return run
+
+
+def _score_default(
+    warehouse: Warehouse,
+    weeks: list[dt.date],
+    cutoff: dt.date,
+    found: SearchResult,
+    evaluation: Evaluation | None,
+    random_state: int,
+) -> tuple[Scoring, Evaluation | None]:
+    """Score the cutoff with the best model fitted on all labelled weeks before it.
+
+    If the evaluation was on that very cutoff, its fit and scores are those wanted.
+    Otherwise its matrices are let go first: both would not fit into memory.
+    """
+    if evaluation is None:
+        return score_cutoff(warehouse, weeks, cutoff, found, random_state), None
+    if evaluation.cutoff == cutoff:
+        model = evaluation.models[found.best_model]
+        scores = evaluation.grid.scores[found.best_model]
+        candidates = evaluation.grid.candidates
+        return Scoring(model, evaluation.training, candidates, scores), evaluation
+    evaluation.release()
+    return score_cutoff(warehouse, weeks, cutoff, found, random_state), evaluation
 
 
 def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutoff:
@@ -254,14 +184,6 @@ def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutof
     )
 
 
-def build(name: str, parameters: dict, random_state: int) -> PurchaseModel:
-    """Return an unfitted model; models without draws take no seed."""
-    model = MODELS[name](**parameters)
-    if "random_state" in model.parameters():
-        model = MODELS[name](**parameters, random_state=random_state)
-    return model
-
-
 def code_version() -> str:
     """Return the project's version and, in a checkout, its commit."""
     try:
@@ -279,11 +201,12 @@ def code_version() -> str:
     return f"{version} {commit}" if commit else version
 
 
-def _row_without_evaluation(model: PurchaseModel, training: TrainingSet) -> dict:
+def _unmeasured_row(scoring: Scoring) -> dict:
+    """Return the row of a model that could not be measured: no week to do it on."""
     return {
-        "model_name": model.name,
-        "parameters": parameters_text(model.parameters()),
-        "n_training_pairs": len(training),
+        "model_name": scoring.model.name,
+        "parameters": parameters_text(scoring.model.parameters()),
+        "n_training_pairs": len(scoring.training),
         "fit_seconds": 0.0,
         "n_evaluated_pairs": 0,
         "predict_seconds": 0.0,
@@ -293,36 +216,60 @@ def _row_without_evaluation(model: PurchaseModel, training: TrainingSet) -> dict
     }
 
 
-def _reasons(
-    warehouse: Warehouse,
-    model: PurchaseModel,
-    training: TrainingSet,
-    candidates: Candidates,
-    ranks: np.ndarray,
-) -> pa.Table:
+def _complete_rows(
+    rows: list[dict], run: Run, scoring: Scoring, path: Path, started_at: dt.datetime
+) -> list[dict]:
+    """Add to the rows of ``ml.model_runs`` what they have in common."""
+    trained_on = np.unique(scoring.training.cutoff)
+    shared = {
+        "run_id": run.run_id,
+        "cutoff_date": run.candidates.cutoff,
+        "evaluated_cutoff_date": run.evaluated_cutoff,
+        "data_fingerprint": run.data_fingerprint,
+        "code_version": code_version(),
+        "first_training_cutoff": trained_on[0].item(),
+        "last_training_cutoff": trained_on[-1].item(),
+        "peak_memory_mb": peak_memory_mb(),
+        "started_at": started_at,
+    }
+    model_file = str(path.relative_to(settings.PROJECT_DIR))
+    completed = []
+    for row in rows:
+        is_default = row["model_name"] == run.default_model
+        completed.append(
+            {
+                **row,
+                **shared,
+                "is_default": is_default,
+                "model_file": model_file if is_default else None,
+            }
+        )
+    return completed
+
+
+def _reasons(warehouse: Warehouse, scoring: Scoring, ranks: np.ndarray) -> pa.Table:
     rows, columns = np.nonzero(ranks <= metrics.TOP_K)
+    candidates, features = scoring.candidates, scoring.training.features
     pairs = pa.table(
         {
             "user_id": candidates.user_ids[rows],
             "coupon_id": candidates.coupon_ids[columns],
         }
     )
-    averages = np.nanmean(training.features.numeric, axis=0, dtype=np.float64)
-    writer = ReasonWriter(model, warehouse.columns("scoring_pairs"), averages)
-    parts = []
-    for keys, features in read_pairs(
-        warehouse, training.features.contract, candidates.cutoff, pairs
-    ):
-        parts.append(
-            pa.table(
-                {
-                    "user_id": keys.column("user_id"),
-                    "coupon_id": keys.column("coupon_id"),
-                    "reasons": writer.write(features),
-                }
-            )
+    averages = np.nanmean(features.numeric, axis=0, dtype=np.float64)
+    writer = ReasonWriter(scoring.model, warehouse.columns("scoring_pairs"), averages)
+    return pa.concat_tables(
+        pa.table(
+            {
+                "user_id": keys.column("user_id"),
+                "coupon_id": keys.column("coupon_id"),
+                "reasons": writer.write(batch),
+            }
         )
-    return pa.concat_tables(parts)
+        for keys, batch in read_pairs(
+            warehouse, features.contract, candidates.cutoff, pairs
+        )
+    )
 
 
 def _print_results(run: Run) -> None:

@@ -54,6 +54,10 @@ class PurchaseModel(ABC):
     def restore(self, state: dict) -> PurchaseModel:
         """Take over what :meth:`state` returned, and return the model itself."""
 
+    def coefficients(self) -> list[tuple[str, str, float]]:
+        """Return input, genre and coefficient, for models that have any to show."""
+        return []
+
     def predict_in_chunks(
         self, features: Features, chunk_rows: int = 250_000
     ) -> np.ndarray:
