@@ -84,5 +84,5 @@ calibrate: env ## measure a full-size sample against published statistics of the
 
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
-	@rm -rf target logs data warehouse/*.duckdb warehouse/*.wal artifacts .cache \
+	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth warehouse/*.duckdb warehouse/*.wal artifacts .cache \
 		.pytest_cache .ruff_cache report

@@ -11,6 +11,7 @@
                 node.name, loop.index, column.name, column.data_type,
                 meta.get('role', ''), meta.get('group', ''),
                 meta.get('reason', ''), meta.get('reason_when', ''),
+                meta.get('reason_limit', 'null'),
             )) -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -24,7 +25,8 @@ select
     {{ dbt.string_literal(row[4]) }} as role,
     {{ dbt.string_literal(row[5]) }} as feature_group,
     {{ dbt.string_literal(dbt.escape_single_quotes(row[6])) }} as reason,
-    {{ dbt.string_literal(row[7]) }} as reason_when
+    {{ dbt.string_literal(row[7]) }} as reason_when,
+    cast({{ row[8] }} as double) as reason_limit
 {%- if not loop.last %}
 union all
 {%- endif %}
@@ -37,6 +39,7 @@ select
     '' as role,
     '' as feature_group,
     '' as reason,
-    '' as reason_when
+    '' as reason_when,
+    cast(null as double) as reason_limit
 {%- endfor %}
 {%- endmacro %}

@@ -180,6 +180,14 @@ def _ranking_rows(
                 precision * members, members.astype(float), of_candidates
             ),
         )
+    had_bought = ~context.user_slices["purchases_0"]
+    yield (
+        "map_at_10",
+        "all_but_never_buyers",
+        *metrics.ratio_interval(
+            _padded(precision * had_bought, n_users), np.ones(n_users), counts
+        ),
+    )
     dear = np.flatnonzero(~context.is_cheap)
     dear_precision = metrics.average_precision(
         metrics.top_k(scores[:, dear]), labels[:, dear]

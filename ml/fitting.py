@@ -12,7 +12,7 @@ from ml import metrics
 from ml.evaluate import Metric, evaluate, read_context
 from ml.grid import ScoredGrid, score_grid
 from ml.latency import ranking_latency_ms
-from ml.models import MODELS, PurchaseModel
+from ml.models import PurchaseModel, build
 from ml.pairs import (
     Candidates,
     TrainingSet,
@@ -56,6 +56,7 @@ class Scoring:
     training: TrainingSet
     candidates: Candidates
     scores: np.ndarray
+    fit_seconds: float
 
     def ranks(self) -> np.ndarray:
         """Return the place of each coupon in its user's list, 1 is best."""
@@ -64,14 +65,6 @@ class Scoring:
         places = np.arange(1, self.scores.shape[1] + 1, dtype=np.int32)
         np.put_along_axis(ranks, order, places[None, :], axis=1)
         return ranks
-
-
-def build(name: str, parameters: dict, random_state: int) -> PurchaseModel:
-    """Return an unfitted model; models without draws take no seed."""
-    model = MODELS[name](**parameters)
-    if "random_state" in model.parameters():
-        model = MODELS[name](**parameters, random_state=random_state)
-    return model
 
 
 def measure_models(
@@ -133,9 +126,9 @@ def score_cutoff(
     """Fit the best model on the weeks and score every pair of the cutoff."""
     training = _read_training(warehouse, weeks)
     name = found.best_model
-    model, _ = _fit(name, found.best_parameters[name], random_state, training)
+    model, seconds = _fit(name, found.best_parameters[name], random_state, training)
     grid = _score(warehouse, training, cutoff, [model])
-    return Scoring(model, training, grid.candidates, grid.scores[name])
+    return Scoring(model, training, grid.candidates, grid.scores[name], seconds)
 
 
 def _read_training(warehouse: Warehouse, weeks: Sequence[dt.date]) -> TrainingSet:

@@ -10,7 +10,11 @@ import numpy as np
 
 from ml.models import PurchaseModel
 from ml.pairs import Candidates, FeatureContract, stream_candidates
+from ml.progress import note
 from ml.warehouse import Warehouse
+
+#: Pairs between two notes of progress.
+NOTE_EVERY = 2_000_000
 
 
 @dataclass
@@ -59,6 +63,8 @@ def score_grid(
     for rows, columns, features in stream_candidates(
         warehouse, contract, candidates, users
     ):
+        if n_pairs // NOTE_EVERY < (n_pairs + len(features)) // NOTE_EVERY:
+            note(f"{(n_pairs + len(features)) / candidates.n_pairs:.0%}")
         n_pairs += len(features)
         for model in models:
             started = time.perf_counter()

@@ -32,6 +32,11 @@ def step(title: str) -> Iterator[Step]:
     print(f" {timed.seconds:.1f} s", file=sys.stderr, flush=True)
 
 
+def note(text: str) -> None:
+    """Print where a long step stands, on the step's own line."""
+    print(f" {text}", end="", file=sys.stderr, flush=True)
+
+
 def peak_memory_mb() -> float:
     """Peak resident memory of this process so far, in MB (10^6 bytes)."""
     # Linux counts in KiB, macOS in bytes

@@ -123,6 +123,13 @@ def publish(warehouse: Warehouse, run: Run) -> None:
 
 def _replace_scores(warehouse: Warehouse, run: Run, published_at: dt.datetime) -> None:
     cutoff = run.candidates.cutoff
+    for table in ("purchase_scores", "score_reasons"):
+        # what was scored on other files is never shown again
+        warehouse.rows(
+            f"delete from ml.{table} where run_id not in (select run_id "
+            "from ml.model_runs where data_fingerprint = ?)",
+            [run.data_fingerprint],
+        )
     ((latest,),) = warehouse.rows(
         "select max(cutoff_date) from ml.purchase_scores where cutoff_date != ?",
         [cutoff],

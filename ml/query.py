@@ -35,10 +35,10 @@ def query(sql: str) -> None:
     with open_warehouse(read_only=True) as warehouse:
         try:
             relation = warehouse.connection.sql(sql)
+            if relation is not None:
+                relation.show(max_width=200, max_rows=100)
         except duckdb.Error as error:
             raise cli.CommandError(f"the query failed: {error}") from error
-        if relation is not None:
-            relation.show(max_width=200, max_rows=100)
 
 
 if __name__ == "__main__":

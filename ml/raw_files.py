@@ -191,6 +191,8 @@ def _read_header(path: Path, shown_as: Path) -> tuple[str, ...]:
         raise RawFileError(
             f"{shown_as} is not UTF-8 (byte {error.start}): convert it to UTF-8."
         ) from error
+    except csv.Error as error:
+        raise RawFileError(f"{shown_as}, line 1: no CSV header ({error}).") from error
     except OSError as error:
         raise RawFileError(f"{shown_as} cannot be read ({error.strerror}).") from error
     if not header:

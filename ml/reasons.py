@@ -18,8 +18,9 @@ class ReasonWriter:
     """Names the features that raised a pair's score most.
 
     A feature has words in the mart's YAML (``meta.reason``) and the side on which they
-    are true (``meta.reason_when``: ``high`` or ``low``, against the average training
-    pair). It is named only if it raised the score and its words are true of the pair.
+    are true (``meta.reason_when``: ``high`` or ``low``, against ``meta.reason_limit``
+    or, without one, the average training pair). It is named only if it raised the score
+    and its words are true of the pair.
 
     Parameters
     ----------
@@ -45,16 +46,20 @@ class ReasonWriter:
         self.is_low = np.array(
             [spoken[name].reason_when == "low" for name in self.names], dtype=bool
         )
-        self.averages = averages[self.positions]
+        given = [spoken[name].reason_limit for name in self.names]
+        self.limits = np.array(
+            [
+                average if limit is None else limit
+                for limit, average in zip(given, averages[self.positions], strict=True)
+            ]
+        )
 
     def write(self, features: Features) -> pa.Array:
         """Return one text per pair; null where no reason stands out."""
         raised = self.model.contributions(features)[:, self.positions]
         values = features.numeric[:, self.positions]
         with np.errstate(invalid="ignore"):
-            is_true = np.where(
-                self.is_low, values < self.averages, values > self.averages
-            )
+            is_true = np.where(self.is_low, values < self.limits, values > self.limits)
         raised = np.where(is_true & (raised > 0), raised, 0.0)
         order = np.argsort(-raised, axis=1, kind="stable")[:, :N_REASONS]
         strength = np.take_along_axis(raised, order, axis=1)

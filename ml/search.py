@@ -13,8 +13,9 @@ from sklearn.model_selection import ParameterGrid
 
 from ml import metrics
 from ml.grid import score_grid
-from ml.models import MODELS, PurchaseModel
+from ml.models import MODELS, PurchaseModel, build
 from ml.pairs import read_candidates, read_contract, read_labels, read_training_set
+from ml.progress import note
 from ml.warehouse import Cutoff, Warehouse
 
 #: Settings that are tried, per model. A model that is not named has none to choose.
@@ -28,6 +29,7 @@ SEARCH_SPACE = {
 }
 #: Settings of the search alone: the chosen model is fitted with its own.
 SEARCH_ONLY = ("max_rows", "max_iter")
+NOTE_EVERY = 3
 N_VALIDATION_WEEKS = 4
 MIN_FITTING_WEEKS = 2
 
@@ -52,14 +54,6 @@ class SearchResult:
     best_parameters: dict[str, dict]
     best_model: str
 
-    def mean_map(self, model_name: str) -> float:
-        """Return the best setting's MAP@10, the mean over validation weeks."""
-        by_setting: dict[int, list[float]] = {}
-        for trial in self.trials:
-            if trial.model_name == model_name:
-                by_setting.setdefault(trial.setting, []).append(trial.map_at_10)
-        return max((float(np.mean(v)) for v in by_setting.values()), default=np.nan)
-
 
 def split_weeks(
     cutoffs: Sequence[Cutoff],
@@ -78,15 +72,16 @@ def split_weeks(
 
 
 def search(
-    warehouse: Warehouse,
-    cutoffs: Sequence[Cutoff],
+    warehouse: Warehouse, cutoffs: Sequence[Cutoff], random_state: int = 0
 ) -> SearchResult:
     """Try every setting of every model and choose by mean MAP@10 over the weeks.
 
     Parameters
     ----------
     cutoffs
-        Labelled cutoffs before the one to be evaluated.
+        Labelled cutoffs to choose on.
+    random_state
+        Seed of the models' draws.
 
     Returns
     -------
@@ -104,17 +99,20 @@ def search(
     models: dict[tuple[str, int], PurchaseModel] = {}
     seconds: dict[tuple[str, int], float] = {}
     settings: dict[tuple[str, int], dict] = {}
-    for name, model_class in MODELS.items():
+    for name in MODELS:
         space = ParameterGrid(SEARCH_SPACE.get(name, {}))
         for number, parameters in enumerate(space, start=1):
             started = time.perf_counter()
-            model = model_class(**parameters).fit(training)
+            model = build(name, parameters, random_state).fit(training)
             # several settings of one model need names of their own in the grid
             model.name = f"{name}#{number}"
             models[name, number] = model
             settings[name, number] = parameters
             seconds[name, number] = time.perf_counter() - started
+            if number % NOTE_EVERY == 0:
+                note(f"{number}/{len(space)}")
     for week in validation:
+        note(f"{week:%m-%d}")
         candidates = read_candidates(warehouse, week)
         labels = read_labels(warehouse, candidates)
         buyers = np.flatnonzero(labels.any(axis=1))

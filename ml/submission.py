@@ -81,7 +81,13 @@ def _users(warehouse: Warehouse) -> list[str]:
         rows = warehouse.rows("select user_hash from core.dim_users order by user_hash")
         return [row[0] for row in rows]
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return list(dict.fromkeys(row[HEADER[0]] for row in csv.DictReader(file)))
+        reader = csv.DictReader(file)
+        if HEADER[0] not in (reader.fieldnames or []):
+            raise cli.CommandError(
+                f"{path}, line 1: column {HEADER[0]} is missing; use the file as the "
+                "competition gives it."
+            )
+        return list(dict.fromkeys(row[HEADER[0]] for row in reader))
 
 
 def _lists(warehouse: Warehouse) -> tuple[dict[str, str], str]:

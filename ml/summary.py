@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -38,6 +39,11 @@ def print_summary() -> None:
         _print_untranslated(warehouse)
         _print_leaderboard(warehouse)
     path = settings.warehouse_path()
+    chosen = "".join(
+        f"{name}={os.environ[name]} "
+        for name in ("PONPARE_DATA_DIR", "PONPARE_DB")
+        if os.environ.get(name, "data/sample") not in ("", "data/sample")
+    )
     if (settings.data_dir() / settings.SYNTHETIC_MARKER).is_file():
         print(
             "\nThe data are synthetic (docs/sample-data.md): figures show that the "
@@ -45,12 +51,13 @@ def print_summary() -> None:
         )
     print(
         "\nnext\n"
-        "  make docs                    tables, columns and lineage: "
-        "target/static_index.html\n"
-        f'  .venv/bin/python -m ml.query "from reporting.recommendations limit 10"   '
-        f"or open {path} with any DuckDB client\n"
-        "  make run PONPARE_DATA_DIR=<directory with the competition's files>   "
-        "the same on your own data"
+        f"  {chosen}make docs\n"
+        "      tables, columns and lineage: target/static_index.html\n"
+        f"  {chosen}.venv/bin/python -m ml.query "
+        '"from reporting.recommendations limit 10"\n'
+        f"      ranked coupons with reasons; any DuckDB client opens {path} too\n"
+        "  make run PONPARE_DATA_DIR=<directory with the competition's files>\n"
+        "      the same on your own data"
     )
 
 
@@ -93,7 +100,8 @@ def _print_leaderboard(warehouse: Warehouse) -> None:
     for date, name, is_default, value, low, high, auc in rows:
         print(
             f"  {date!s:<12}{name + (' *' if is_default else ''):<24}{value:>9.5f}  "
-            f"{f'{low:.5f}..{high:.5f}':<20}{auc:.4f}"
+            f"{f'{low:.5f}..{high:.5f}':<20}"
+            f"{'-' if auc is None else format(auc, '.4f')}"
         )
 
 

@@ -11,8 +11,8 @@ import argparse
 import datetime as dt
 import subprocess
 import sys
+import tomllib
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,8 @@ def _compute(
     found = default_settings()
     if not no_search:
         with step("searching hyper-parameters"):
-            found = search(warehouse, known)
+            # without the last week, which full and cut files may both evaluate on
+            found = search(warehouse, earlier[:-1], random_state)
     evaluation = None
     if known:
         weeks = [c.date for c in known]
@@ -153,7 +154,8 @@ def _score_default(
         model = evaluation.models[found.best_model]
         scores = evaluation.grid.scores[found.best_model]
         candidates = evaluation.grid.candidates
-        return Scoring(model, evaluation.training, candidates, scores), evaluation
+        scoring = Scoring(model, evaluation.training, candidates, scores, 0.0)
+        return scoring, evaluation
     evaluation.release()
     return score_cutoff(warehouse, weeks, cutoff, found, random_state), evaluation
 
@@ -186,19 +188,21 @@ def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutof
 
 def code_version() -> str:
     """Return the project's version and, in a checkout, its commit."""
-    try:
-        version = metadata.version("ponpare-warehouse")
-    except metadata.PackageNotFoundError:
-        version = "source"
-    described = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=settings.PROJECT_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
+    project = tomllib.loads(
+        (settings.PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8")
     )
-    commit = described.stdout.strip()
-    return f"{version} {commit}" if commit else version
+    version = project["project"]["version"]
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            cwd=settings.PROJECT_DIR,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return version
+    return f"{version} {described.stdout.strip()}".strip()
 
 
 def _unmeasured_row(scoring: Scoring) -> dict:
@@ -207,7 +211,7 @@ def _unmeasured_row(scoring: Scoring) -> dict:
         "model_name": scoring.model.name,
         "parameters": parameters_text(scoring.model.parameters()),
         "n_training_pairs": len(scoring.training),
-        "fit_seconds": 0.0,
+        "fit_seconds": scoring.fit_seconds,
         "n_evaluated_pairs": 0,
         "predict_seconds": 0.0,
         "pairs_per_second": None,

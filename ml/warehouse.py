@@ -1,4 +1,4 @@
-"""The only door to the warehouse: open it, read marts as Arrow, publish a run."""
+"""The only door to the warehouse: open it, read marts as Arrow, write in one go."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ class Column:
         ``user``, ``coupon``, ``popularity`` or ``pair``; empty unless a feature.
     data_type
         DuckDB's name of the type; ``varchar`` features are categorical.
-    reason, reason_when
-        Words for a recommendation's reason, and the side of the average (``high`` or
-        ``low``) on which they are true; empty if the feature is never named.
+    reason, reason_when, reason_limit
+        Words for a recommendation's reason, and the side (``high`` or ``low``) of the
+        limit on which they are true, the average if there is none; empty if the
+        feature is never named.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Column:
     data_type: str
     reason: str
     reason_when: str
+    reason_limit: float | None = None
 
     @property
     def is_categorical(self) -> bool:
@@ -91,7 +93,7 @@ class Warehouse:
             Column(*row)
             for row in self.rows(
                 "select column_name, role, feature_group, data_type, reason, "
-                "reason_when from ml.column_roles where mart_name = ? "
+                "reason_when, reason_limit from ml.column_roles where mart_name = ? "
                 "order by position",
                 [mart],
             )
@@ -122,11 +124,23 @@ class Warehouse:
         ]
 
     def data_fingerprint(self) -> str:
-        """Return the fingerprint of the files from which the marts were built."""
-        ((fingerprint,),) = self.rows(
+        """Return the fingerprint of the files from which the marts were built.
+
+        Raises
+        ------
+        WarehouseError
+            The last build did not finish: some tables are of other files than others.
+        """
+        ((current,),) = self.rows(
             "select data_fingerprint from staging.data_fingerprint"
         )
-        return fingerprint
+        built = self.rows("select data_fingerprint from ml.build_fingerprint")
+        if built != [(current,)]:
+            raise WarehouseError(
+                "the last `dbt build` did not finish, so the marts mix old and new "
+                "files: mend what it reported and run `dbt build` again."
+            )
+        return current
 
     @contextmanager
     def registered(self, name: str, table: pa.Table) -> Iterator[None]:
@@ -176,7 +190,10 @@ def open_warehouse(
         connection = duckdb.connect(
             str(path),
             read_only=read_only,
-            config={"memory_limit": settings.memory_limit()},
+            config={
+                "memory_limit": settings.memory_limit(),
+                "autoinstall_known_extensions": "false",
+            },
         )
     except duckdb.IOException as error:
         reason = str(error).splitlines()[0]
@@ -194,7 +211,10 @@ def open_warehouse(
 
 
 def _check_is_built(warehouse: Warehouse, path: Path) -> None:
-    expected = {"training_pairs", "scoring_pairs", "column_roles", "purchase_scores"}
+    expected = {
+        *("training_pairs", "scoring_pairs", "column_roles", "build_fingerprint"),
+        "purchase_scores",
+    }
     found = {
         row[0]
         for row in warehouse.rows(

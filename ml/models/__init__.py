@@ -10,3 +10,11 @@ from ml.models.popularity import Popularity
 MODELS: dict[str, type[PurchaseModel]] = {
     model.name: model for model in (Popularity, Cosine, Logistic)
 }
+
+
+def build(name: str, parameters: dict, random_state: int) -> PurchaseModel:
+    """Return an unfitted model; models without draws take no seed."""
+    model = MODELS[name](**parameters)
+    if "random_state" in model.parameters():
+        model = MODELS[name](**parameters, random_state=random_state)
+    return model

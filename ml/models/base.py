@@ -10,7 +10,7 @@ from scipy.special import expit
 from ml.pairs import FeatureContract, Features, TrainingSet
 
 #: Least slope of a calibration curve: a ranking stays one even if the sample denies it.
-MIN_SLOPE = 1e-6
+MIN_SLOPE = 1e-3
 
 
 class PurchaseModel(ABC):

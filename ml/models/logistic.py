@@ -75,7 +75,7 @@ class Logistic(PurchaseModel):
         inputs = self.encoder_.transform(features)
         log_odds = (
             self.intercept_
-            + self.slope_ * self._ranking(inputs, features)
+            + self.slope_ * self._ranking(inputs, features).astype(np.float64)
             + row_sums(inputs[:, self.user_columns_], self.user_coefficients_)
         )
         return sigmoid(log_odds).astype(np.float32)

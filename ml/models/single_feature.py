@@ -39,7 +39,8 @@ class SingleFeatureModel(PurchaseModel):
     def predict(self, features: Features) -> np.ndarray:
         """Return purchase probabilities, float32, shape (n,)."""
         self.check_contract(features)
-        log_odds = self.intercept_ + self.slope_ * self._values(features)
+        values = self._values(features).astype(np.float64)
+        log_odds = self.intercept_ + self.slope_ * values
         return sigmoid(log_odds).astype(np.float32)
 
     def contributions(self, features: Features) -> np.ndarray:

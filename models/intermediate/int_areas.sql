@@ -27,6 +27,11 @@ in_files as (
         small_area_ja,
         prefecture_ja
     from {{ ref('stg_coupon_areas_test') }}
+    union
+    select
+        small_area_ja,
+        null as prefecture_ja
+    from {{ ref('stg_purchases') }}
 ),
 
 unknown as (

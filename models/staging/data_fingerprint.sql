@@ -1,6 +1,4 @@
 -- grain: one row
-{{ config(materialized='table') }}
-
 select
     md5(
         string_agg(file_name || '=' || fingerprint, ',' order by file_name)

@@ -3,6 +3,6 @@ select
     {{ clean_text('PREF_NAME') }} as prefecture_ja,
     {{ clean_text('PREFECTUAL_OFFICE') }} as office_ja,
 
-    cast(LATITUDE as double) as latitude,
-    cast(LONGITUDE as double) as longitude
+    cast({{ clean_text('LATITUDE') }} as double) as latitude,
+    cast({{ clean_text('LONGITUDE') }} as double) as longitude
 from {{ source('ponpare', 'prefecture_locations') }}

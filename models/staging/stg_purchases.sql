@@ -6,7 +6,7 @@ select
 
     {{ clean_text('SMALL_AREA_NAME') }} as small_area_ja,
 
-    cast(ITEM_COUNT as integer) as item_count,
+    cast({{ clean_text('ITEM_COUNT') }} as integer) as item_count,
 
-    cast(I_DATE as timestamp) as purchased_at
+    cast({{ clean_text('I_DATE') }} as timestamp) as purchased_at
 from {{ source('ponpare', 'coupon_detail_train') }}

@@ -12,8 +12,8 @@ select
         else 'registered'
     end as prefecture_status,
 
-    cast(AGE as smallint) as age,
+    cast({{ clean_text('AGE') }} as smallint) as age,
 
-    cast(REG_DATE as timestamp) as registered_at,
-    cast(WITHDRAW_DATE as timestamp) as withdrawn_at
+    cast({{ clean_text('REG_DATE') }} as timestamp) as registered_at,
+    cast({{ clean_text('WITHDRAW_DATE') }} as timestamp) as withdrawn_at
 from {{ source('ponpare', 'user_list') }}

@@ -6,9 +6,9 @@ select
     {{ clean_text('REFERRER_hash') }} as referrer_hash,
     {{ clean_text('PURCHASEID_hash') }} as purchase_hash,
 
-    cast(PAGE_SERIAL as integer) as page_serial,
+    cast({{ clean_text('PAGE_SERIAL') }} as integer) as page_serial,
 
     PURCHASE_FLG = '1' as is_purchase,
 
-    cast(I_DATE as timestamp) as visited_at
+    cast({{ clean_text('I_DATE') }} as timestamp) as visited_at
 from {{ source('ponpare', 'coupon_visit_train') }}

@@ -128,11 +128,19 @@ def test_planted_leaks_are_found(sample_world, cut_worlds, tmp_path, leaks):
     assert set(leaks) <= set(found)
 
 
-def test_recommendations_do_not_depend_on_what_came_after(sample_world, cut_worlds):
-    cutoff = CUTOFFS[-1]
+@pytest.mark.parametrize(
+    ("cutoff", "options"),
+    [
+        pytest.param(CUTOFFS[-1], ["--no-search"], id="default settings"),
+        pytest.param(CUTOFFS[0], [], id="searched settings", marks=pytest.mark.full),
+    ],
+)
+def test_recommendations_do_not_depend_on_what_came_after(
+    sample_world, cut_worlds, cutoff, options
+):
     ranked = []
     for world in (sample_world, cut_worlds[cutoff]):
-        world.python("-m", "ml.train", "--no-search", "--cutoff", str(cutoff))
+        world.python("-m", "ml.train", "--cutoff", str(cutoff), *options)
         with duckdb.connect(str(world.database), read_only=True) as connection:
             ranked.append(
                 connection.execute(

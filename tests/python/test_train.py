@@ -161,7 +161,8 @@ def test_published_map_is_what_sql_finds_in_the_recommendations(trained):
         trained,
         "select value, low, high from ml.model_metrics inner join ml.model_runs "
         "using (run_id, model_name) where metric = 'map_at_10' and slice = 'all' "
-        f"and is_default and model_runs.cutoff_date = '{LABELLED}'",
+        f"and is_default and model_runs.cutoff_date = '{LABELLED}' "
+        "order by run_id desc limit 1",
     )
     ((value, low, high),) = published
     assert value == pytest.approx(expected, rel=1e-12)
@@ -222,7 +223,7 @@ def test_scores_of_other_data_are_not_shown(trained, tmp_path):
     copy = tmp_path / "other.duckdb"
     shutil.copy(trained.database, copy)
     with duckdb.connect(str(copy)) as connection:
-        connection.execute("update staging.data_fingerprint set data_fingerprint = 'x'")
+        connection.execute("update raw.source_files set fingerprint = 'x'")
         shown = connection.execute("select count(*) from reporting.recommendations")
         assert shown.fetchall() == [(0,)]
 
