@@ -33,7 +33,9 @@ READS = {
 ALSO_READS = {
     # the weeks in use, which everything per cutoff starts from
     "intermediate": {"cutoffs"},
-    # which data the warehouse was built from: scores of other data are not shown
+    # which data the warehouse was built from: a half-built one is not trained on, and
+    # scores of other data are not shown
+    "ml": {"data_fingerprint"},
     "reporting": {"data_fingerprint"},
 }
 #: Layers that must not be upstream of a layer, however many models lie between.
@@ -81,6 +83,7 @@ _META = {
     "null_means": None,
     "reason": None,
     "reason_when": None,
+    "reason_limit": None,
 }
 _CONSTRAINTS = [{"type": None, "warn_unsupported": None}]
 _COLUMN = {

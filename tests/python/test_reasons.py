@@ -52,6 +52,13 @@ def test_a_feature_that_raised_the_score_is_named():
     assert write({"share": 0.9}, {"share": 0.2}) == "often bought"
 
 
+@pytest.mark.parametrize(("value", "expected"), [(0.9, "cheaper"), (1.1, None)])
+def test_a_limit_in_the_contract_stands_for_the_average(value, expected):
+    # the average, 10, would call both of them low
+    columns = [Column("distance", "feature", "pair", "double", "cheaper", "low", 1.0)]
+    assert write({"distance": value}, {"distance": 0.2}, columns) == expected
+
+
 @pytest.mark.parametrize("contribution", [0.0, -0.2])
 def test_a_feature_that_did_not_raise_the_score_is_not_named(contribution):
     assert write({"share": 0.9}, {"share": contribution}) is None
