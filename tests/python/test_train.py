@@ -42,12 +42,13 @@ def small_run(warehouse, cutoff: str, n_coupons: int = 1) -> publish.Run:
             "select coupon_id from core.dim_coupons order by all limit ?", [n_coupons]
         )
     ]
+    day = dt.date.fromisoformat(cutoff)
     return publish.Run(
         run_id=f"test-{cutoff}",
         data_fingerprint=warehouse.data_fingerprint(),
         default_model="popularity",
         candidates=Candidates(
-            dt.date.fromisoformat(cutoff),
+            day,
             np.array([user], dtype=np.int32),
             np.array(coupons, dtype=np.int32),
         ),
@@ -56,7 +57,25 @@ def small_run(warehouse, cutoff: str, n_coupons: int = 1) -> publish.Run:
         reasons=pa.table(
             {"user_id": [user], "coupon_id": coupons[:1], "reasons": ["x"]}
         ),
-        model_rows=[],
+        model_rows=[
+            {
+                "run_id": f"test-{cutoff}",
+                "model_name": "popularity",
+                "is_default": True,
+                "cutoff_date": day,
+                "parameters": "{}",
+                "data_fingerprint": warehouse.data_fingerprint(),
+                "code_version": "test",
+                "first_training_cutoff": day,
+                "last_training_cutoff": day,
+                "n_training_pairs": 1,
+                "fit_seconds": 0.0,
+                "n_evaluated_pairs": 0,
+                "predict_seconds": 0.0,
+                "peak_memory_mb": 0.0,
+                "started_at": dt.datetime(2012, 6, 24),
+            }
+        ],
     )
 
 
