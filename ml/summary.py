@@ -54,8 +54,9 @@ def print_summary() -> None:
         f"  {chosen}make docs\n"
         "      tables, columns and lineage: target/static_index.html\n"
         f"  {chosen}.venv/bin/python -m ml.query "
-        '"from reporting.recommendations limit 10"\n'
-        f"      ranked coupons with reasons; any DuckDB client opens {path} too\n"
+        '"from reporting.recommendations order by user_hash, rank limit 10"\n'
+        "      ranked coupons with reasons; any client of DuckDB 2.0 opens "
+        f"{path} too\n"
         "  make run PONPARE_DATA_DIR=<directory with the competition's files>\n"
         "      the same on your own data"
     )
