@@ -22,6 +22,16 @@ class CommandError(Exception):
 EXPECTED = (CommandError, WarehouseError, RawFileError, ModelFileError)
 
 
+def parser(verb: str, description: str | None, example: str) -> argparse.ArgumentParser:
+    """Return the parser of a verb; its help ends with an example."""
+    return argparse.ArgumentParser(
+        prog=f"python -m ml.{verb}",
+        description=description,
+        epilog=example,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def date(text: str) -> dt.date:
     """Parse an ISO date for argparse."""
     try:

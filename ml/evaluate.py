@@ -120,7 +120,9 @@ def evaluate(
         measured += [
             Metric(name, *row)
             for row in (
-                *_ranking_rows(scores, ranking, labels, context, counts),
+                *_ranking_rows(
+                    scores, ranking, precisions[name], labels, context, counts
+                ),
                 *_probability_rows(scores, labels, of_candidates),
                 *_confusion_rows(scores, labels, thresholds[name]),
             )
@@ -148,13 +150,13 @@ def _padded(values: np.ndarray, n_users: int) -> np.ndarray:
 def _ranking_rows(
     scores: np.ndarray,
     ranking: np.ndarray,
+    precision: np.ndarray,
     labels: np.ndarray,
     context: Context,
     counts: np.ndarray,
 ) -> Iterator[tuple]:
     n_users = context.n_users
     of_candidates = counts[:, : len(labels)]
-    precision = metrics.average_precision(ranking, labels)
     is_buyer = labels.any(axis=1)
     yield (
         "map_at_10",

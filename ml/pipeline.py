@@ -6,7 +6,6 @@ with a table of steps (seconds, peak memory), row counts and results.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import os
 import subprocess
@@ -35,12 +34,7 @@ class FinishedStep:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.pipeline",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("pipeline", __doc__, EXAMPLE)
     parser.add_argument(
         "--cutoff",
         type=cli.date,

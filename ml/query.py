@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -19,12 +18,7 @@ EXAMPLE = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.query",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("query", __doc__, EXAMPLE)
     parser.add_argument("sql", help="query in DuckDB's SQL")
     options = parser.parse_args(arguments)
     return cli.run(lambda: query(options.sql))

@@ -8,7 +8,6 @@ bought anything yet.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
 import sys
@@ -26,12 +25,7 @@ TOP_K = 10
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.submission",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("submission", __doc__, EXAMPLE)
     parser.add_argument(
         "--out",
         type=Path,

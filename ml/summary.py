@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -19,12 +18,7 @@ NOT_COUNTED = {("ml", "scoring_pairs")}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.summary",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("summary", __doc__, EXAMPLE)
     parser.parse_args(arguments)
     return cli.run(print_summary)
 

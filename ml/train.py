@@ -7,7 +7,6 @@ labelled cutoffs before --cutoff, scores every candidate pair and publishes.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import subprocess
 import sys
@@ -33,12 +32,7 @@ EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.train",
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = cli.parser("train", __doc__, EXAMPLE)
     parser.add_argument(
         "--cutoff",
         type=cli.date,
