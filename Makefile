@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 SAMPLE_USERS ?= 2000
 SAMPLE_SEED ?= 7
 PORT ?= 8080
+ORACLE_USERS ?= 22873
+ORACLE_SEEDS ?= 1 2 3
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONUNBUFFERED := 1
 
@@ -82,7 +84,15 @@ calibrate: env ## measure a full-size sample against published statistics of the
 	@$(BIN)/python -m ml.sample_data --users 22873 --seed $(SAMPLE_SEED) --out data/full
 	@$(BIN)/python -m ml.calibrate --data data/full
 
+.PHONY: oracle
+oracle: env ## what share of a perfect ranking each model reaches, on samples of three seeds
+	@for seed in $(ORACLE_SEEDS); do \
+		$(BIN)/python -m ml.sample_data --users $(ORACLE_USERS) --seed $$seed --out data/seed-$$seed; \
+		PONPARE_DATA_DIR=data/seed-$$seed PONPARE_DB= $(BIN)/python -m ml.pipeline; \
+	done
+	@$(BIN)/python -m ml.oracle_report --data $(addprefix data/seed-,$(ORACLE_SEEDS)) --write docs/oracle.md
+
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
-	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth warehouse/*.duckdb warehouse/*.wal artifacts .cache \
+	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
 		.pytest_cache .ruff_cache report

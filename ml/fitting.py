@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,6 +129,22 @@ def score_cutoff(
     model, seconds = _fit(name, found.best_parameters[name], random_state, training)
     grid = _score(warehouse, training, cutoff, [model])
     return Scoring(model, training, grid.candidates, grid.scores[name], seconds)
+
+
+def score_with_every_model(
+    warehouse: Warehouse,
+    weeks: Sequence[dt.date],
+    cutoff: dt.date,
+    parameters: Mapping[str, dict],
+    random_state: int,
+) -> ScoredGrid:
+    """Fit the named models on the weeks and score every pair of the cutoff."""
+    training = _read_training(warehouse, weeks)
+    models = [
+        _fit(name, chosen, random_state, training)[0]
+        for name, chosen in parameters.items()
+    ]
+    return _score(warehouse, training, cutoff, models)
 
 
 def _read_training(warehouse: Warehouse, weeks: Sequence[dt.date]) -> TrainingSet:

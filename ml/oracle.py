@@ -11,7 +11,7 @@ Example
 
 from __future__ import annotations
 
-import argparse
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from ml import cli
 from ml.sample_data.truth import INTENSITY_FILE, PURCHASES_FILE, truth_directory
 
 TOP = 10
@@ -62,6 +63,24 @@ class Truth:
         score = self.intensity[:, order]
         best = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
         return order[best]
+
+    def drawn_again(self, seed: int) -> Truth:
+        """Return the same truth with a test week drawn anew from the intensities.
+
+        A user buys a coupon with probability 1 - exp(-intensity), independently of
+        all other pairs; ``purchases`` stays empty.
+        """
+        rng = np.random.default_rng(seed)
+        bought = rng.random(self.intensity.shape, dtype=np.float32) < -np.expm1(
+            -self.intensity
+        )
+        return Truth(
+            self.user_hash,
+            self.coupon_hash,
+            self.intensity,
+            bought,
+            self.purchases.iloc[:0],
+        )
 
     def average_precision(self, ranking: np.ndarray) -> np.ndarray:
         """AP@10 of each user for ranked coupon positions (-1 for none).
@@ -175,7 +194,8 @@ def report(
     groups = {"all": np.ones(len(group), dtype=bool)}
     if by is not None:
         label = by.reindex(truth.user_hash).to_numpy()
-        groups |= {str(name): label == name for name in sorted(by.unique())}
+        names = sorted(by.unique(), key=_first_number)
+        groups |= {str(name): label == name for name in names}
     buys = truth.bought.any(axis=1)
     precision = {"oracle": truth.average_precision(truth.ranking)}
     for name, recommendations in models.items():
@@ -197,6 +217,11 @@ def report(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _first_number(slice_name: str) -> tuple[int, str]:
+    digits = re.match(r"\d*", slice_name).group()
+    return int(digits or 0), slice_name
 
 
 def random_recommendations(truth: Truth, seed: int = 0) -> pd.DataFrame:
@@ -239,11 +264,10 @@ def share_without_history(truth: Truth, data: Path) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print what the oracle, the most wanted ten and chance reach."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ml.oracle",
-        description="What a perfect model would reach on a generated sample.",
-        epilog="example:\n  python -m ml.oracle --data data/sample",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = cli.parser(
+        "oracle",
+        "What a perfect model would reach on a generated sample.",
+        "example: python -m ml.oracle --data data/sample",
     )
     parser.add_argument("--data", type=Path, required=True, help="a generated sample")
     options = parser.parse_args(arguments)

@@ -23,7 +23,12 @@ def warehouse_path() -> Path:
     if chosen:
         return Path(chosen)
     directory = os.environ.get("PONPARE_DATA_DIR") or "data/sample"
-    name = directory.rstrip("/").split("/")[-1]
+    return warehouse_of(directory)
+
+
+def warehouse_of(directory: str | Path) -> Path:
+    """DuckDB file that a data directory has by default."""
+    name = str(directory).rstrip("/").split("/")[-1]
     return Path("warehouse") / f"{name}.duckdb"
 
 

@@ -16,5 +16,5 @@ def build(name: str, parameters: dict, random_state: int) -> PurchaseModel:
     """Return an unfitted model; models without draws take no seed."""
     model = MODELS[name](**parameters)
     if "random_state" in model.parameters():
-        model = MODELS[name](**parameters, random_state=random_state)
+        model = MODELS[name](**({"random_state": random_state} | parameters))
     return model

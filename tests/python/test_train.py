@@ -14,6 +14,7 @@ import pytest
 from warehouses import World, build_marts
 
 from ml import publish
+from ml.models import MODELS
 from ml.pairs import Candidates
 from ml.warehouse import open_warehouse
 
@@ -344,3 +345,25 @@ def test_help_shows_an_example():
     for verb in ("train", "submission", "pipeline", "summary", "query"):
         done = world.python("-m", f"ml.{verb}", "--help")
         assert f"python -m ml.{verb}" in done.stdout.split("example:")[1]
+
+
+def test_every_model_is_compared_with_the_oracle(trained, tmp_path) -> None:
+    page = tmp_path / "oracle.md"
+    data = str(trained.data_dir)
+    done = trained.python("-m", "ml.oracle_report", "--data", data, "--write", page)
+    title = "Share of the oracle's MAP@10, drawn test week"
+    (share,) = (t for t in done.stdout.split("\n\n") if t.startswith(title))
+    values = {
+        line.split()[0]: float(line.split()[1]) for line in share.splitlines()[2:]
+    }
+    assert set(values) == {*MODELS, "oracle", "random"}
+    assert values["oracle"] == 1
+    assert 0 < values["random"] < max(values[name] for name in MODELS) < 1
+    assert page.read_text(encoding="utf-8").count("| logistic_regression |") == 5
+
+
+def test_an_oracle_report_needs_a_trained_warehouse(sample_world) -> None:
+    data = str(sample_world.data_dir)
+    done = sample_world.python("-m", "ml.oracle_report", "--data", data, check=False)
+    assert done.returncode == 1
+    assert "run `python -m ml.train`" in done.stderr
