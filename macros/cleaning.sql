@@ -8,3 +8,16 @@
     {%- set day = 'cast(' ~ expression ~ ' as date)' -%}
     cast({{ dbt.dateadd('day', '-1 * cast(' ~ day_of_week(day) ~ ' as integer)', day) }} as date)
 {%- endmacro %}
+
+{# A band of discount prices in yen. The bounds are round numbers and stay as they are:
+   quantiles would depend on coupons that come later. #}
+{% macro price_band(price) -%}
+    case
+        {% for low, high in [
+            (0, 100), (101, 1000), (1001, 2000), (2001, 3000), (3001, 5000), (5001, 10000)
+        ] -%}
+        when {{ price }} <= {{ high }} then '{{ low }}-{{ high }} yen'
+        {% endfor -%}
+        else 'above 10000 yen'
+    end
+{%- endmacro %}

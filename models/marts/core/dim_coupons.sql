@@ -30,6 +30,9 @@ select
     coupons.catalog_price_yen,
     coupons.discount_price_yen,
     coupons.discount_rate_percent,
+    concat(
+        coupons.genre, ', ', {{ price_band('coupons.discount_price_yen') }}
+    ) as genre_price_band,
     coupons.display_days,
     coupons.valid_days,
     {% for day in usability_days() -%}

@@ -13,6 +13,11 @@ last_purchase as (
     from {{ ref('fct_purchases') }}
 ),
 
+first_visit as (
+    select min(visited_at) as first_visited_at
+    from {{ ref('fct_visits') }}
+),
+
 cutoffs_in_use as (
     select
         weeks.cutoff_date,
@@ -26,9 +31,13 @@ cutoffs_in_use as (
         ) as is_labelled,
         weeks.cutoff_date < cast('{{ var("selection_end_date") }}' as date)
             as is_selection,
+        coalesce(
+            first_visit.first_visited_at < cast(weeks.cutoff_date as timestamp), false
+        ) as has_visit_log,
         cast(weeks.n_coupons as integer) as n_coupons
     from candidate_weeks as weeks
     cross join last_purchase
+    cross join first_visit
     where weeks.recency <= {{ var('n_cutoffs') }}
 )
 
