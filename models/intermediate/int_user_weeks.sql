@@ -1,0 +1,35 @@
+-- grain: one row per listed user and week with a purchase or page view
+with events as (
+    select
+        user_id,
+        {{ sunday_of('purchased_at') }} as week_start_date,
+        purchased_at,
+        cast(null as timestamp) as visited_at,
+        cast(null as integer) as session_id
+    from {{ ref('fct_purchases') }}
+    where is_listed_user
+    union all
+    select
+        user_id,
+        {{ sunday_of('visited_at') }} as week_start_date,
+        cast(null as timestamp) as purchased_at,
+        visited_at,
+        session_id
+    from {{ ref('fct_visits') }}
+    where is_listed_user
+),
+
+user_weeks as (
+    select
+        user_id,
+        week_start_date,
+        cast(count(purchased_at) as integer) as n_purchases,
+        cast(count(visited_at) as integer) as n_views,
+        cast(count(distinct session_id) as integer) as n_sessions,
+        max(purchased_at) as last_purchased_at,
+        max(visited_at) as last_visited_at
+    from events
+    group by user_id, week_start_date
+)
+
+select * from user_weeks
