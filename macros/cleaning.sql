@@ -21,3 +21,14 @@
         else 'above 10000 yen'
     end
 {%- endmacro %}
+
+{# Ten years of age as text; the young and the old are few and share a band. #}
+{% macro age_band(age) -%}
+    case
+        when {{ age }} < 20 then 'below 20'
+        {% for start in [20, 30, 40, 50, 60] -%}
+        when {{ age }} < {{ start + 10 }} then '{{ start }}-{{ start + 9 }}'
+        {% endfor -%}
+        else '70 and above'
+    end
+{%- endmacro %}

@@ -1,8 +1,6 @@
--- the same purchases, counted once per user and once per attribute
+-- the same purchases, counted once per user and once per attribute that is never null
 {%- set models = [
-    'feature_user_genres', 'feature_user_large_areas',
-    'feature_user_prefectures', 'feature_user_small_areas',
-    'feature_user_shops',
+    'feature_user_genres', 'feature_user_capsules', 'feature_user_genre_price_bands',
 ] %}
 
 with totals as (

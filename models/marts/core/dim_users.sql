@@ -9,6 +9,11 @@ select
     prefectures.prefecture_en,
     prefectures.prefecture_ko,
     users.age,
+    {{ age_band('users.age') }} as age_band,
+    concat(
+        users.sex, ', ', {{ age_band('users.age') }}, ', ',
+        coalesce(prefectures.prefecture, users.prefecture_ja, 'unknown')
+    ) as segment,
     users.registered_at,
     users.withdrawn_at
 from {{ ref('stg_users') }} as users

@@ -1,22 +1,21 @@
 -- grain: one row per cutoff and user with an earlier purchase
-{%- set attributes = {
-    'genre': 'feature_user_genres',
-    'large_area': 'feature_user_large_areas',
-    'prefecture': 'feature_user_prefectures',
-    'small_area': 'feature_user_small_areas',
-} %}
-
 with squares as (
-    {% for attribute, model in attributes.items() -%}
+    {% for attribute, weight in var('cosine_weights').items() -%}
     select
-        cutoff_date,
-        user_id,
+        history.cutoff_date,
+        history.user_id,
         -- in whole numbers, so that the sum does not depend on the order of rows
         cast(round(
-            1000000000 * {{ var('cosine_weights')[attribute] }}
-            * power(profile_share, 2)
+            1e6 * {{ weight }}
+            * power(cast(history.n_purchases_decayed as double) * rarity.rarity, 2)
         ) as bigint) as square
-    from {{ ref(model) }}
+    from {{ ref(attributes()[attribute]) }} as history
+    inner join {{ ref('int_attribute_rarity') }} as rarity
+        on
+            history.cutoff_date = rarity.cutoff_date
+            and rarity.attribute = '{{ attribute }}'
+            and {{ attribute_value('history', attribute) }} = rarity.attribute_value
+    where history.n_purchases > 0
     {%- if not loop.last %}
     union all
     {% endif %}
@@ -27,7 +26,7 @@ profiles as (
     select
         cutoff_date,
         user_id,
-        sqrt(sum(square) / cast(1000000000 as double)) as profile_norm
+        sqrt(sum(square) / cast(1e6 as double)) as profile_norm
     from squares
     group by cutoff_date, user_id
 )
