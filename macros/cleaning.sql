@@ -32,3 +32,14 @@
         else '70 and above'
     end
 {%- endmacro %}
+
+{# A band of distances in km; the upper bound belongs to the band. #}
+{% macro distance_bin(distance) -%}
+    case
+        when {{ distance }} = 0 then '0 km'
+        {% for low, high in [(0, 50), (50, 100), (100, 150), (150, 250), (250, 500)] -%}
+        when {{ distance }} <= {{ high }} then '{{ low }}-{{ high }} km'
+        {% endfor -%}
+        else '500+ km'
+    end
+{%- endmacro %}

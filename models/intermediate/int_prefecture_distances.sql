@@ -28,6 +28,23 @@ distances as (
         -- mean radius of the earth in km
         2 * 6371.0088 * asin(sqrt(haversine)) as distance_km
     from pairs
+),
+
+prefecture_distances as (
+    select
+        user_prefecture,
+        coupon_prefecture,
+        distance_km,
+        {{ distance_bin('distance_km') }} as distance_bin,
+        cast(row_number() over (
+            partition by user_prefecture
+            order by
+                distance_km,
+                user_prefecture != coupon_prefecture,
+                coupon_prefecture
+        ) as integer) as nearness_rank,
+        distance_km < 100 and user_prefecture != coupon_prefecture as is_near
+    from distances
 )
 
-select * from distances
+select * from prefecture_distances

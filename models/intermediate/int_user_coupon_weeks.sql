@@ -1,11 +1,11 @@
--- grain: one row per listed user, listed coupon and cutoff from which an event is known
+-- grain: one row per listed user, listed coupon and week with a purchase or page view
 with events as (
     select
         user_id,
         coupon_id,
         {{ sunday_of('purchased_at') }} as week_start_date,
-        1 as n_purchases,
-        0 as n_views
+        purchased_at,
+        cast(null as timestamp) as visited_at
     from {{ ref('fct_purchases') }}
     where is_listed_user and is_listed_coupon
     union all
@@ -13,8 +13,8 @@ with events as (
         user_id,
         coupon_id,
         {{ sunday_of('visited_at') }} as week_start_date,
-        0 as n_purchases,
-        1 as n_views
+        cast(null as timestamp) as purchased_at,
+        visited_at
     from {{ ref('fct_visits') }}
     where is_listed_user and is_listed_coupon
 ),
@@ -24,28 +24,26 @@ weeks as (
         user_id,
         coupon_id,
         week_start_date,
-        cast(sum(n_purchases) as integer) as n_purchases,
-        cast(sum(n_views) as integer) as n_views
+        cast(count(purchased_at) as integer) as n_purchases,
+        cast(count(visited_at) as integer) as n_views,
+        max(visited_at) as last_visited_at
     from events
     group by user_id, coupon_id, week_start_date
 ),
 
--- what a coupon is becomes known at the start of the week of its release, so a page
--- view long before the sale counts from then on
 user_coupon_weeks as (
     select
-        weeks.user_id,
-        weeks.coupon_id,
-        greatest(
-            cast({{ dbt.dateadd('day', 7, 'weeks.week_start_date') }} as date),
-            coupons.release_week_date
-        ) as known_from_date,
-        cast(sum(weeks.n_purchases) as integer) as n_purchases,
-        cast(sum(weeks.n_views) as integer) as n_views
+        weeks.*,
+        coupons.shop_key_id,
+        coupons.genre,
+        coupons.prefecture,
+        -- a coupon may be looked at weeks before its sale, when nothing of it is known
+        cast({{ dbt.dateadd(
+            'day', 7, 'greatest(weeks.week_start_date, coupons.release_week_date)'
+        ) }} as date) as known_from_date
     from weeks
     inner join {{ ref('dim_coupons') }} as coupons
         on weeks.coupon_id = coupons.coupon_id
-    group by all
 )
 
 select * from user_coupon_weeks

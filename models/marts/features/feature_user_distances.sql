@@ -1,0 +1,95 @@
+-- grain: one row per cutoff, user with a working prefecture and distance band
+{%- set events = ['purchase', 'view'] %}
+
+with places as (
+    select
+        cutoff_date,
+        user_id,
+        working_prefecture
+    from {{ ref('feature_user_places') }}
+    where working_prefecture is not null
+),
+
+distances as (
+    select * from {{ ref('int_prefecture_distances') }}
+),
+
+history as (
+    select
+        places.cutoff_date,
+        places.user_id,
+        distances.distance_bin,
+        sum(weeks.n_purchases) as n_purchases,
+        sum(weeks.n_views) as n_views
+    from places
+    inner join {{ ref('int_user_prefecture_weeks') }} as weeks
+        on
+            places.user_id = weeks.user_id
+            and places.cutoff_date >= weeks.known_from_date
+    inner join distances
+        on
+            places.working_prefecture = distances.user_prefecture
+            and weeks.prefecture = distances.coupon_prefecture
+    group by places.cutoff_date, places.user_id, distances.distance_bin
+),
+
+users as (
+    select
+        places.cutoff_date,
+        places.user_id,
+        coalesce(sum(history.n_purchases), 0) as n_purchases,
+        coalesce(sum(history.n_views), 0) as n_views
+    from places
+    left join history
+        on
+            places.cutoff_date = history.cutoff_date
+            and places.user_id = history.user_id
+    group by places.cutoff_date, places.user_id
+),
+
+-- every band at every cutoff, so that the shares of a user add up to 1
+bands as (
+    select
+        cutoffs.cutoff_date,
+        bins.distance_bin,
+        {% for event in events -%}
+        sum(coalesce(history.n_{{ event }}s, 0))
+        / cast(nullif(sum(sum(history.n_{{ event }}s)) over (
+            partition by cutoffs.cutoff_date
+        ), 0) as double) as everybodys_{{ event }}_share
+        {%- if not loop.last %},
+        {% endif %}
+        {%- endfor %}
+    from {{ ref('cutoffs') }} as cutoffs
+    cross join (select distinct distance_bin from distances) as bins
+    left join history
+        on
+            cutoffs.cutoff_date = history.cutoff_date
+            and bins.distance_bin = history.distance_bin
+    group by cutoffs.cutoff_date, bins.distance_bin
+),
+
+user_distances as (
+    select
+        users.cutoff_date,
+        users.user_id,
+        bands.distance_bin,
+        {% for event in events -%}
+        {%- set prior = var('distance_prior_' ~ event ~ 's') -%}
+        (
+            coalesce(history.n_{{ event }}s, 0)
+            + {{ prior }} * bands.everybodys_{{ event }}_share
+        ) / (users.n_{{ event }}s + {{ prior }}) as distance_{{ event }}_share
+        {%- if not loop.last %},
+        {% endif %}
+        {%- endfor %}
+    from users
+    inner join bands on users.cutoff_date = bands.cutoff_date
+    left join history
+        on
+            users.cutoff_date = history.cutoff_date
+            and users.user_id = history.user_id
+            and bands.distance_bin = history.distance_bin
+)
+
+select * from user_distances
