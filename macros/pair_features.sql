@@ -2,7 +2,6 @@
    alike: the narrow feature marts are joined here and nowhere else. `pairs` is the name
    of a CTE or relation with the three keys, `columns` what else to carry along. #}
 {% macro pair_features(pairs, columns=[]) -%}
-{%- set weights = var('cosine_weights') -%}
 select
     pairs.cutoff_date,
     pairs.user_id,
@@ -21,6 +20,18 @@ select
     users.user_spend_yen,
     users.user_mean_price_yen,
     users.days_since_last_purchase,
+    -- rhythm
+    activity.n_user_purchases_7d,
+    activity.n_user_purchases_91d,
+    activity.items_per_purchase,
+    activity.cheap_purchase_share,
+    activity.is_new_member,
+    activity.new_member_days,
+    activity.n_active_weeks,
+    activity.n_active_weeks_4w,
+    activity.n_active_weeks_13w,
+    activity.active_week_share,
+    activity.buying_week_share,
     -- coupon
     coupons.genre,
     coupons.capsule,
@@ -48,75 +59,146 @@ select
     popularity.genre_buyers_per_day,
     popularity.coupon_buyers_per_day,
     popularity.expected_buyers,
-    -- pair
-    users.user_prefecture = coupons.prefecture as is_same_prefecture,
+    -- place
+    places.is_prefecture_inferred,
+    places.prefecture_certainty,
+    places.working_prefecture = coupons.prefecture as is_same_prefecture,
     -- the shop's own prefecture counts as listed, so that a coupon without area rows
     -- does not stand out: whether it has any is an outcome
     case
-        when users.user_prefecture is null then null
+        when places.working_prefecture is null then null
         else
             listed.coupon_id is not null
-            or users.user_prefecture = coupons.prefecture
+            or places.working_prefecture = coupons.prefecture
     end as is_listed_in_prefecture,
     distances.distance_km,
-    coalesce(user_genres.purchase_share, 0) as genre_purchase_share,
-    coalesce(user_prefectures.purchase_share, 0) as prefecture_purchase_share,
-    coalesce(user_small_areas.purchase_share, 0) as small_area_purchase_share,
+    distances.nearness_rank,
+    user_distances.distance_purchase_share,
+    -- segment
+    {% for attribute in ['genre', 'small_area', 'shop'] -%}
+    segments.segment_{{ attribute }}_purchase_rate,
+    {% endfor %}
+    -- preference
+    {% for attribute in attributes() -%}
+    {{ smoothed_rates(attribute, 'purchase') }},
+    {% endfor -%}
+    user_genres.weeks_since_purchase as weeks_since_genre_purchase,
+    user_prefectures.weeks_since_purchase as weeks_since_prefecture_purchase,
     coalesce(user_shops.n_purchases, 0) as n_shop_purchases,
-    user_shops.days_since_last_purchase as days_since_shop_purchase,
+    user_shops.weeks_since_purchase as weeks_since_shop_purchase,
     coupons.discount_price_yen / nullif(users.user_mean_price_yen, 0)
         as price_to_user_mean_ratio,
-    coalesce(
-        (
-            {{ weights.genre }} * coalesce(user_genres.profile_share, 0)
-            + {{ weights.large_area }}
-            * coalesce(user_large_areas.profile_share, 0)
-            + {{ weights.prefecture }}
-            * coalesce(user_prefectures.profile_share, 0)
-            + {{ weights.small_area }}
-            * coalesce(user_small_areas.profile_share, 0)
-        )
-        / (
-            user_profiles.profile_norm
-            * sqrt(cast({{ weights.values() | sum }} as double))
-        ),
-        0
-    ) as profile_cosine
+    -- similarity
+    {{ profile_cosine() }} as profile_cosine,
+    -- views
+    activity.n_user_views_7d,
+    activity.n_user_views_28d,
+    activity.n_user_views_91d,
+    activity.n_user_sessions_28d,
+    activity.days_since_last_view,
+    user_distances.distance_view_share,
+    {% for attribute in ['genre', 'small_area', 'shop'] -%}
+    segments.segment_{{ attribute }}_view_rate,
+    {% endfor -%}
+    {% for attribute in attributes() -%}
+    {{ smoothed_rates(attribute, 'view') }},
+    {% endfor -%}
+    user_genres.weeks_since_view as weeks_since_genre_view,
+    user_prefectures.weeks_since_view as weeks_since_prefecture_view,
+    case when cutoffs.has_visit_log then coalesce(user_shops.n_views, 0) end
+        as n_shop_views,
+    user_shops.weeks_since_view as weeks_since_shop_view
 from {{ pairs }} as pairs
-inner join {{ ref('feature_users') }} as users
+inner join {{ ref('cutoffs') }} as cutoffs
+    on pairs.cutoff_date = cutoffs.cutoff_date
+{{ join_users('feature_users', 'users', kind='inner') }}
+{{ join_users('feature_user_activity', 'activity', kind='inner') }}
+{{ join_users('feature_user_places', 'places', kind='inner') }}
+{{ join_users('feature_user_profiles', 'user_profiles') }}
+{{ join_coupons('feature_coupons', 'coupons') }}
+{{ join_coupons('feature_coupon_popularity', 'popularity') }}
+{{ join_coupons('feature_coupon_profiles', 'coupon_profiles') }}
+inner join {{ ref('feature_segment_coupons') }} as segments
     on
-        pairs.cutoff_date = users.cutoff_date
-        and pairs.user_id = users.user_id
-inner join {{ ref('feature_coupons') }} as coupons
+        pairs.cutoff_date = segments.cutoff_date
+        and users.segment = segments.segment
+        and pairs.coupon_id = segments.coupon_id
+{%- for attribute, mart in attributes().items() %}
+left join {{ ref(mart) }} as {{ mart | replace('feature_', '') }}
     on
-        pairs.cutoff_date = coupons.cutoff_date
-        and pairs.coupon_id = coupons.coupon_id
-inner join {{ ref('feature_coupon_popularity') }} as popularity
-    on
-        pairs.cutoff_date = popularity.cutoff_date
-        and pairs.coupon_id = popularity.coupon_id
-left join {{ ref('feature_user_profiles') }} as user_profiles
-    on
-        pairs.cutoff_date = user_profiles.cutoff_date
-        and pairs.user_id = user_profiles.user_id
-{%- for attribute in ['genre', 'large_area', 'prefecture', 'small_area'] %}
-left join {{ ref('feature_user_' ~ attribute ~ 's') }} as user_{{ attribute }}s
-    on
-        pairs.cutoff_date = user_{{ attribute }}s.cutoff_date
-        and pairs.user_id = user_{{ attribute }}s.user_id
-        and coupons.{{ attribute }} = user_{{ attribute }}s.{{ attribute }}
+        pairs.cutoff_date = {{ mart | replace('feature_', '') }}.cutoff_date
+        and pairs.user_id = {{ mart | replace('feature_', '') }}.user_id
+        and coupons.{{ attribute }}
+        = {{ mart | replace('feature_', '') }}.{{ attribute }}
 {%- endfor %}
-left join {{ ref('feature_user_shops') }} as user_shops
-    on
-        pairs.cutoff_date = user_shops.cutoff_date
-        and pairs.user_id = user_shops.user_id
-        and coupons.shop_key_id = user_shops.shop_key_id
 left join {{ ref('int_prefecture_distances') }} as distances
     on
-        users.user_prefecture = distances.user_prefecture
+        places.working_prefecture = distances.user_prefecture
         and coupons.prefecture = distances.coupon_prefecture
+left join {{ ref('feature_user_distances') }} as user_distances
+    on
+        pairs.cutoff_date = user_distances.cutoff_date
+        and pairs.user_id = user_distances.user_id
+        and distances.distance_bin = user_distances.distance_bin
 left join {{ ref('int_coupon_prefectures') }} as listed
     on
         pairs.coupon_id = listed.coupon_id
-        and users.user_prefecture = listed.prefecture
+        and places.working_prefecture = listed.prefecture
+{%- endmacro %}
+
+{# Joins on the keys of users and of coupons at a cutoff. #}
+{% macro join_users(mart, alias, kind='left') -%}
+{{ kind }} join {{ ref(mart) }} as {{ alias }}
+    on
+        pairs.cutoff_date = {{ alias }}.cutoff_date
+        and pairs.user_id = {{ alias }}.user_id
+{%- endmacro %}
+
+{% macro join_coupons(mart, alias) -%}
+inner join {{ ref(mart) }} as {{ alias }}
+    on
+        pairs.cutoff_date = {{ alias }}.cutoff_date
+        and pairs.coupon_id = {{ alias }}.coupon_id
+{%- endmacro %}
+
+{# A user's purchases or page views per coupon on offer and active week, by window,
+   smoothed: `preference_prior_weeks` active weeks of the user's segment are added. #}
+{% macro smoothed_rates(attribute, event) -%}
+{%- set prior = var('preference_prior_weeks') -%}
+{%- set history = attributes()[attribute] | replace('feature_', '') -%}
+{%- set name = attribute | replace('_key_id', '') -%}
+{%- for window, weeks in {
+    '': 'n_active_weeks', '_4w': 'n_active_weeks_4w', '_13w': 'n_active_weeks_13w',
+    '_decayed': 'active_weeks_decayed',
+}.items() -%}
+    cast((
+        {%- if event == 'purchase' %}
+        coalesce({{ history }}.purchases_per_offer{{ window }}, 0)
+        {%- else %}
+        coalesce({{ history }}.views_per_offer{{ window }}, 0)
+        {%- endif %}
+        + {{ prior }} * segments.segment_{{ name }}_{{ event }}_rate
+    ) / (activity.{{ weeks }} + {{ prior }}) as float)
+    as {{ name }}_{{ event }}_rate{{ window }}
+    {%- if not loop.last %},
+    {% endif %}
+{%- endfor %}
+{%- endmacro %}
+
+{# Cosine between the user's decayed purchases and the coupon over the attributes in
+   `cosine_weights`, rare values weighing more; 0 without purchases. #}
+{% macro profile_cosine() -%}
+coalesce(
+        (
+            {% for attribute, weight in var('cosine_weights').items() -%}
+            {%- set history = attributes()[attribute] | replace('feature_', '') -%}
+            {{ weight }}
+            * coalesce({{ history }}.n_purchases_decayed, 0)
+            * power(coalesce(coupon_profiles.{{ attribute }}_rarity, 0), 2)
+            {%- if not loop.last %} + {% endif %}
+            {% endfor -%}
+        )
+        / nullif(user_profiles.profile_norm * coupon_profiles.coupon_norm, 0),
+        0
+    )
 {%- endmacro %}

@@ -15,15 +15,27 @@ active_weeks as (
     group by users.segment, weeks.week_start_date
 ),
 
+segments_with_users as (
+    select distinct
+        candidates.cutoff_date,
+        users.segment
+    from {{ ref('int_candidate_users') }} as candidates
+    inner join {{ ref('dim_users') }} as users
+        on candidates.user_id = users.user_id
+),
+
 segments as (
     select
-        cutoffs.cutoff_date,
-        cutoffs.has_visit_log,
-        active_weeks.segment,
-        sum(active_weeks.n_active_weeks) as n_active_weeks
-    from cutoffs
-    inner join active_weeks on active_weeks.week_start_date < cutoffs.cutoff_date
-    group by all
+        segments_with_users.cutoff_date,
+        segments_with_users.segment,
+        cast(coalesce(sum(active_weeks.n_active_weeks), 0) as bigint)
+            as n_active_weeks
+    from segments_with_users
+    left join active_weeks
+        on
+            segments_with_users.segment = active_weeks.segment
+            and segments_with_users.cutoff_date > active_weeks.week_start_date
+    group by segments_with_users.cutoff_date, segments_with_users.segment
 ),
 
 candidates as (
@@ -48,7 +60,7 @@ everybody as (
 everybody_weeks as (
     select
         cutoff_date,
-        sum(n_active_weeks) as n_active_weeks
+        nullif(sum(n_active_weeks), 0) as n_active_weeks
     from segments
     group by cutoff_date
 ),
@@ -58,10 +70,14 @@ overall as (
         candidates.cutoff_date,
         candidates.attribute,
         candidates.attribute_value,
-        coalesce(everybody.purchase_millionths, 0)
-        / cast(everybody_weeks.n_active_weeks as double) as purchase_millionths,
-        coalesce(everybody.view_millionths, 0)
-        / cast(everybody_weeks.n_active_weeks as double) as view_millionths
+        coalesce(
+            everybody.purchase_millionths
+            / cast(everybody_weeks.n_active_weeks as double), 0
+        ) as purchase_millionths,
+        coalesce(
+            everybody.view_millionths
+            / cast(everybody_weeks.n_active_weeks as double), 0
+        ) as view_millionths
     from candidates
     inner join everybody_weeks
         on candidates.cutoff_date = everybody_weeks.cutoff_date
@@ -85,7 +101,7 @@ segment_rates as (
             ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }})) as float
         ) as purchase_rate,
         case
-            when segments.has_visit_log
+            when cutoffs.has_visit_log
                 then cast(
                     (
                         coalesce(history.view_millionths, 0)
@@ -95,6 +111,7 @@ segment_rates as (
                 )
         end as view_rate
     from segments
+    inner join cutoffs on segments.cutoff_date = cutoffs.cutoff_date
     inner join overall on segments.cutoff_date = overall.cutoff_date
     left join history
         on

@@ -27,6 +27,7 @@ user_features as (
         users.sex as user_sex,
         users.age as user_age,
         users.prefecture as user_prefecture,
+        users.segment,
         users.prefecture_status = 'registered' as is_prefecture_known,
         cast(
             {{ dbt.datediff('users.registered_at', 'cutoffs.cutoff_at', 'day') }}
