@@ -19,7 +19,7 @@ ranked as (
         sum(place_weight) over (partition by cutoff_date, user_id) as user_weight,
         row_number() over (
             partition by cutoff_date, user_id
-            order by place_weight desc, last_known_date desc, prefecture
+            order by place_weight desc, last_known_date desc, prefecture asc
         ) as place
     from weights
 ),

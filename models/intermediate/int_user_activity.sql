@@ -51,8 +51,10 @@ user_activity as (
         cutoffs.cutoff_date,
         candidates.user_id,
         {{ sunday_of('users.registered_at') }} as registration_week_date,
-        cast({{ dbt.datediff('users.registered_at', 'cutoffs.cutoff_at', 'day') }}
-        as integer) as tenure_days,
+        cast(
+            {{ dbt.datediff('users.registered_at', 'cutoffs.cutoff_at', 'day') }}
+            as integer
+        ) as tenure_days,
         history.first_week_date,
         {% for column in [
             'purchases', 'items', 'priced_purchases', 'cheap_purchases',

@@ -1,16 +1,13 @@
 -- grain: one row per user, shop prefecture and Sunday from which events are known
-{%- set weights = var('place_weights') %}
-
 with placed as (
     select
         *,
         case genre
-            {% for genre, weight in weights.items() -%}
+            {% for genre, weight in var('place_weights').items() -%}
             when '{{ genre }}' then {{ weight }}
             {% endfor -%}
         end as genre_weight
     from {{ ref('int_user_coupon_weeks') }}
-    where genre in ('{{ weights | join("', '") }}')
 ),
 
 user_prefecture_weeks as (
@@ -26,6 +23,7 @@ user_prefecture_weeks as (
             * ({{ var('place_views_per_purchase') }} * n_purchases + n_views)
         ) as bigint) as place_weight
     from placed
+    where genre_weight is not null
     group by user_id, prefecture, known_from_date
 )
 

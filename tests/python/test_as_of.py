@@ -43,8 +43,36 @@ BASE_LEAKS = {
         )
         for attribute in ("genre", "large_area", "prefecture", "small_area")
     },
+    "feature_user_places": (
+        "ref('int_inferred_prefectures')",
+        "ref('int_leaky_inferred_prefectures')",
+    ),
+    "feature_user_activity": (
+        "ref('int_user_activity')",
+        "ref('int_leaky_user_activity')",
+    ),
+    "feature_user_usability": (
+        "users.cutoff_date >= weeks.known_from_date",
+        "users.cutoff_date + 7 >= weeks.known_from_date",
+    ),
+    "feature_user_coupon_views": (
+        "coupons.cutoff_date > weeks.week_start_date",
+        "coupons.cutoff_date >= weeks.week_start_date",
+    ),
+    "feature_user_shop_views": (
+        "shop_keys.cutoff_date >= views.known_from_date",
+        "shop_keys.cutoff_date + 7 >= views.known_from_date",
+    ),
+    "feature_user_competition_views": (
+        "competitions.cutoff_date >= views.known_from_date",
+        "competitions.cutoff_date + 7 >= views.known_from_date",
+    ),
 }
 DERIVED_LEAKS = {
+    "feature_user_distances": (
+        "places.cutoff_date >= weeks.known_from_date",
+        "places.cutoff_date + 7 >= weeks.known_from_date",
+    ),
     "feature_user_profiles": (
         "    from {{ ref(model) }}",
         "    from {{ ref(model) }}\n"
@@ -66,6 +94,16 @@ LEAKY_COPIES = {
         "models/intermediate/int_coupon_sales_before_cutoff.sql",
         "ref('int_purchases_before_cutoff')",
         "ref('int_leaky_purchases')",
+    ),
+    "models/intermediate/int_leaky_inferred_prefectures.sql": (
+        "models/intermediate/int_inferred_prefectures.sql",
+        "cutoffs.cutoff_date >= weeks.known_from_date",
+        "cutoffs.target_end_at >= weeks.known_from_date",
+    ),
+    "models/intermediate/int_leaky_user_activity.sql": (
+        "models/intermediate/int_user_activity.sql",
+        "cutoffs.cutoff_date > weeks.week_start_date",
+        "cutoffs.target_end_at > weeks.week_start_date",
     ),
     "macros/leaky_user_attribute_history.sql": (
         "macros/user_attribute_history.sql",
@@ -119,10 +157,8 @@ def test_planted_leaks_are_found(sample_world, cut_worlds, tmp_path, leaks):
         path.write_text(_replaced(path, old, new), encoding="utf-8")
     leaky = World(sample_world.data_dir, tmp_path / "leaky.duckdb", project)
     shutil.copy(sample_world.database, leaky.database)
-    leaky.dbt(
-        *("run", "--select", "int_leaky_purchases", "int_leaky_sales", *leaks),
-        *ALL_WEEKS,
-    )
+    copies = [Path(path).stem for path in LEAKY_COPIES if path.startswith("models/")]
+    leaky.dbt("run", "--select", *copies, *leaks, *ALL_WEEKS)
     cutoff = CUTOFFS[-1]
     found = as_of.differences(leaky.database, cut_worlds[cutoff].database, cutoff)
     assert set(leaks) <= set(found)

@@ -43,6 +43,7 @@ select
         else 'no_day_rule'
     end as usable_on_{{ day.name }},
     {% endfor -%}
+    {{ usability_pattern('coupons') }} as usability_pattern,
     coupons.is_test_list,
     coupons.is_translated,
     coupons.valid_from_date,

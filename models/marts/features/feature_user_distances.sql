@@ -1,5 +1,6 @@
 -- grain: one row per cutoff, user with a working prefecture and distance band
-{%- set events = ['purchase', 'view'] %}
+{%- set purchase_prior = var('distance_prior_purchases') %}
+{%- set view_prior = var('distance_prior_views') %}
 
 with places as (
     select
@@ -47,12 +48,16 @@ users as (
     group by places.cutoff_date, places.user_id
 ),
 
+bins as (
+    select distinct distance_bin from distances
+),
+
 -- every band at every cutoff, so that the shares of a user add up to 1
 bands as (
     select
         cutoffs.cutoff_date,
         bins.distance_bin,
-        {% for event in events -%}
+        {% for event in ['purchase', 'view'] -%}
         sum(coalesce(history.n_{{ event }}s, 0))
         / cast(nullif(sum(sum(history.n_{{ event }}s)) over (
             partition by cutoffs.cutoff_date
@@ -61,7 +66,7 @@ bands as (
         {% endif %}
         {%- endfor %}
     from {{ ref('cutoffs') }} as cutoffs
-    cross join (select distinct distance_bin from distances) as bins
+    cross join bins
     left join history
         on
             cutoffs.cutoff_date = history.cutoff_date
@@ -74,15 +79,14 @@ user_distances as (
         users.cutoff_date,
         users.user_id,
         bands.distance_bin,
-        {% for event in events -%}
-        {%- set prior = var('distance_prior_' ~ event ~ 's') -%}
         (
-            coalesce(history.n_{{ event }}s, 0)
-            + {{ prior }} * bands.everybodys_{{ event }}_share
-        ) / (users.n_{{ event }}s + {{ prior }}) as distance_{{ event }}_share
-        {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
+            coalesce(history.n_purchases, 0)
+            + {{ purchase_prior }} * bands.everybodys_purchase_share
+        ) / (users.n_purchases + {{ purchase_prior }}) as distance_purchase_share,
+        (
+            coalesce(history.n_views, 0)
+            + {{ view_prior }} * bands.everybodys_view_share
+        ) / (users.n_views + {{ view_prior }}) as distance_view_share
     from users
     inner join bands on users.cutoff_date = bands.cutoff_date
     left join history
