@@ -29,17 +29,17 @@ select
     coupons.discount_price_yen,
     coupons.saving_yen,
     coupons.discount_share,
-    coupons.sale_hours_in_week,
-    coupons.release_day_of_week,
-    coupons.display_days,
-    coupons.valid_days,
-    coupons.days_until_valid,
-    coupons.has_day_rule,
-    coupons.usable_on_saturday,
-    coupons.usable_on_sunday,
-    coupons.usable_on_holiday,
-    coupons.n_usable_days,
-    coupons.n_conditional_days,
+    exposure.sale_hours_in_week,
+    exposure.release_day_of_week,
+    exposure.display_days,
+    exposure.valid_days,
+    exposure.days_until_valid,
+    exposure.has_day_rule,
+    exposure.usable_on_saturday,
+    exposure.usable_on_sunday,
+    exposure.usable_on_holiday,
+    exposure.n_usable_days,
+    exposure.n_conditional_days,
     -- popularity
     popularity.n_shop_issues,
     popularity.n_shop_issues_on_sale,
@@ -91,6 +91,10 @@ inner join {{ ref('feature_coupons') }} as coupons
     on
         pairs.cutoff_date = coupons.cutoff_date
         and pairs.coupon_id = coupons.coupon_id
+inner join {{ ref('feature_coupon_exposure') }} as exposure
+    on
+        pairs.cutoff_date = exposure.cutoff_date
+        and pairs.coupon_id = exposure.coupon_id
 inner join {{ ref('feature_coupon_popularity') }} as popularity
     on
         pairs.cutoff_date = popularity.cutoff_date
