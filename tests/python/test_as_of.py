@@ -29,12 +29,18 @@ BASE_LEAKS = {
     "feature_users": LEAKY_HISTORY,
     "feature_user_shops": LEAKY_HISTORY,
     "feature_coupons": (
-        "coupons.display_days,",
-        f"cast({BOUGHT_EVER % 'coupons'} as integer) as display_days,",
+        "coupons.catalog_price_yen - coupons.discount_price_yen as saving_yen,",
+        f"cast({BOUGHT_EVER % 'coupons'} as integer) as saving_yen,",
+    ),
+    # coupons of the weeks to come enter the mean length of sale
+    "feature_coupon_exposure": ("cutoffs.cutoff_at > coupons.sale_start_at", "true"),
+    "feature_coupon_prices": (
+        "ref('int_price_levels_before_cutoff')",
+        "ref('int_leaky_price_levels')",
     ),
     "feature_coupon_popularity": (
-        "ref('int_coupon_sales_before_cutoff')",
-        "ref('int_leaky_sales')",
+        "ref('int_sales_records_before_cutoff')",
+        "ref('int_leaky_records')",
     ),
     **{
         f"feature_user_{attribute}s": (
@@ -64,8 +70,18 @@ LEAKY_COPIES = {
     ),
     "models/intermediate/int_leaky_sales.sql": (
         "models/intermediate/int_coupon_sales_before_cutoff.sql",
-        "ref('int_purchases_before_cutoff')",
-        "ref('int_leaky_purchases')",
+        "weeks.week_start_date < cutoffs.cutoff_date",
+        "weeks.week_start_date <= cutoffs.cutoff_date",
+    ),
+    "models/intermediate/int_leaky_records.sql": (
+        "models/intermediate/int_sales_records_before_cutoff.sql",
+        "ref('int_coupon_sales_before_cutoff')",
+        "ref('int_leaky_sales')",
+    ),
+    "models/intermediate/int_leaky_price_levels.sql": (
+        "models/intermediate/int_price_levels_before_cutoff.sql",
+        "cutoffs.cutoff_at > coupons.sale_start_at",
+        "true",
     ),
     "macros/leaky_user_attribute_history.sql": (
         "macros/user_attribute_history.sql",
@@ -119,10 +135,8 @@ def test_planted_leaks_are_found(sample_world, cut_worlds, tmp_path, leaks):
         path.write_text(_replaced(path, old, new), encoding="utf-8")
     leaky = World(sample_world.data_dir, tmp_path / "leaky.duckdb", project)
     shutil.copy(sample_world.database, leaky.database)
-    leaky.dbt(
-        *("run", "--select", "int_leaky_purchases", "int_leaky_sales", *leaks),
-        *ALL_WEEKS,
-    )
+    copies = [Path(target).stem for target in LEAKY_COPIES if "models" in target]
+    leaky.dbt("run", "--select", *copies, *leaks, *ALL_WEEKS)
     cutoff = CUTOFFS[-1]
     found = as_of.differences(leaky.database, cut_worlds[cutoff].database, cutoff)
     assert set(leaks) <= set(found)
