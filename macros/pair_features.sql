@@ -36,29 +36,55 @@ select
     coupons.genre,
     coupons.capsule,
     coupons.large_area,
+    -- price
     coupons.catalog_price_yen,
     coupons.discount_price_yen,
     coupons.saving_yen,
     coupons.discount_share,
-    coupons.sale_hours_in_week,
-    coupons.release_day_of_week,
-    coupons.display_days,
-    coupons.valid_days,
-    coupons.days_until_valid,
-    coupons.has_day_rule,
-    coupons.usable_on_saturday,
-    coupons.usable_on_sunday,
-    coupons.usable_on_holiday,
-    coupons.n_usable_days,
-    coupons.n_conditional_days,
+    prices.genre_price_z_score,
+    prices.area_price_rank,
+    prices.cheaper_rivals_share,
+    prices.price_to_area_median_ratio,
+    prices.n_area_rivals,
+    prices.n_prefecture_rivals,
+    prices.n_genre_rivals,
+    prices.n_shop_candidates,
+    coupons.discount_price_yen / nullif(users.user_mean_price_yen, 0)
+        as price_to_user_mean_ratio,
+    -- exposure
+    exposure.sale_hours_in_week,
+    exposure.release_day_of_week,
+    exposure.release_hour,
+    exposure.display_days,
+    exposure.display_days_to_recent_ratio,
+    exposure.valid_days,
+    exposure.days_until_valid,
+    exposure.usability_pattern,
+    exposure.usable_on_saturday,
+    exposure.usable_on_sunday,
+    exposure.usable_on_holiday,
+    exposure.n_usable_days,
+    exposure.n_conditional_days,
+    exposure.n_usable_weekend_days,
+    exposure.n_usable_holidays,
+    case
+        when users.n_user_purchases > 0
+            then coalesce(user_usability.usability_purchase_share, 0)
+    end as usability_purchase_share,
     -- popularity
     popularity.n_shop_issues,
     popularity.n_shop_issues_on_sale,
     popularity.days_since_last_shop_issue,
     popularity.shop_buyers_per_issue,
+    popularity.shop_buyers_per_day,
+    popularity.last_shop_issue_buyers_per_day,
+    popularity.n_area_band_issues,
+    popularity.area_band_buyers_per_day,
     popularity.genre_buyers_per_day,
+    popularity.recent_genre_buyers_per_day,
     popularity.coupon_buyers_per_day,
     popularity.expected_buyers,
+    popularity.shop_new_buyer_share,
     -- place
     places.is_prefecture_inferred,
     places.prefecture_certainty,
@@ -86,8 +112,6 @@ select
     user_prefectures.weeks_since_purchase as weeks_since_prefecture_purchase,
     coalesce(user_shops.n_purchases, 0) as n_shop_purchases,
     user_shops.weeks_since_purchase as weeks_since_shop_purchase,
-    coupons.discount_price_yen / nullif(users.user_mean_price_yen, 0)
-        as price_to_user_mean_ratio,
     -- similarity
     {{ profile_cosine() }} as profile_cosine,
     -- views
@@ -107,7 +131,22 @@ select
     user_prefectures.weeks_since_view as weeks_since_prefecture_view,
     case when cutoffs.has_visit_log then coalesce(user_shops.n_views, 0) end
         as n_shop_views,
-    user_shops.weeks_since_view as weeks_since_shop_view
+    user_shops.weeks_since_view as weeks_since_shop_view,
+    {% for column in ['n_competition_views', 'n_competition_views_28d'] -%}
+    case
+        when cutoffs.has_visit_log
+            then coalesce(competition_views.{{ column }}, 0)
+    end as {{ column }},
+    {% endfor -%}
+    popularity.shop_viewers_per_day,
+    popularity.coupon_viewers_per_day,
+    popularity.expected_viewers,
+    popularity.shop_viewer_purchase_share,
+    -- views before the sale
+    popularity.n_early_viewers,
+    case when cutoffs.has_visit_log then coalesce(coupon_views.n_coupon_views, 0) end
+        as n_coupon_views,
+    coupon_views.hours_since_coupon_view
 from {{ pairs }} as pairs
 inner join {{ ref('cutoffs') }} as cutoffs
     on pairs.cutoff_date = cutoffs.cutoff_date
@@ -116,6 +155,8 @@ inner join {{ ref('cutoffs') }} as cutoffs
 {{ join_users('feature_user_places', 'places', kind='inner') }}
 {{ join_users('feature_user_profiles', 'user_profiles') }}
 {{ join_coupons('feature_coupons', 'coupons') }}
+{{ join_coupons('feature_coupon_prices', 'prices') }}
+{{ join_coupons('feature_coupon_exposure', 'exposure') }}
 {{ join_coupons('feature_coupon_popularity', 'popularity') }}
 {{ join_coupons('feature_coupon_profiles', 'coupon_profiles') }}
 inner join {{ ref('feature_segment_coupons') }} as segments
@@ -140,6 +181,22 @@ left join {{ ref('feature_user_distances') }} as user_distances
         pairs.cutoff_date = user_distances.cutoff_date
         and pairs.user_id = user_distances.user_id
         and distances.distance_bin = user_distances.distance_bin
+left join {{ ref('feature_user_usability') }} as user_usability
+    on
+        pairs.cutoff_date = user_usability.cutoff_date
+        and pairs.user_id = user_usability.user_id
+        and exposure.usability_pattern = user_usability.usability_pattern
+left join {{ ref('feature_user_competition_views') }} as competition_views
+    on
+        pairs.cutoff_date = competition_views.cutoff_date
+        and pairs.user_id = competition_views.user_id
+        and coupons.genre = competition_views.genre
+        and coupons.prefecture = competition_views.prefecture
+left join {{ ref('feature_user_coupon_views') }} as coupon_views
+    on
+        pairs.cutoff_date = coupon_views.cutoff_date
+        and pairs.user_id = coupon_views.user_id
+        and pairs.coupon_id = coupon_views.coupon_id
 left join {{ ref('int_coupon_prefectures') }} as listed
     on
         pairs.coupon_id = listed.coupon_id

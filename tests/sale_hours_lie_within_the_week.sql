@@ -2,7 +2,7 @@
 select
     features.coupon_id,
     features.sale_hours_in_week
-from {{ ref('feature_coupons') }} as features
+from {{ ref('feature_coupon_exposure') }} as features
 inner join {{ ref('dim_coupons') }} as coupons
     on features.coupon_id = coupons.coupon_id
 where

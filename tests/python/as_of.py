@@ -23,9 +23,12 @@ NATURAL_KEYS = {
 #: Besides keys by id, these columns belong to the key of a mart.
 KEY_COLUMNS = {
     "feature_user_genres": ["genre"],
+    "feature_user_capsules": ["capsule"],
+    "feature_user_genre_price_bands": ["genre_price_band"],
     "feature_user_large_areas": ["large_area"],
     "feature_user_prefectures": ["prefecture"],
     "feature_user_small_areas": ["small_area"],
+    "feature_segment_coupons": ["segment"],
     "feature_user_distances": ["distance_bin"],
     "feature_user_usability": ["usability_pattern"],
     "feature_user_competition_views": ["genre", "prefecture"],
@@ -33,7 +36,6 @@ KEY_COLUMNS = {
 #: These marts are empty where no page view before the cutoff is known.
 EMPTY_WITHOUT_VISITS = {
     "feature_user_coupon_views",
-    "feature_user_shop_views",
     "feature_user_competition_views",
 }
 #: In these marts the shop key is an attribute of the coupon, not part of the key.

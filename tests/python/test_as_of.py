@@ -27,22 +27,38 @@ BOUGHT_EVER = (
 )
 BASE_LEAKS = {
     "feature_users": LEAKY_HISTORY,
-    "feature_user_shops": LEAKY_HISTORY,
     "feature_coupons": (
-        "coupons.display_days,",
-        f"cast({BOUGHT_EVER % 'coupons'} as integer) as display_days,",
+        "coupons.catalog_price_yen - coupons.discount_price_yen as saving_yen,",
+        f"cast({BOUGHT_EVER % 'coupons'} as integer) as saving_yen,",
+    ),
+    # coupons of the weeks to come enter the mean length of sale
+    "feature_coupon_exposure": ("cutoffs.cutoff_at > coupons.sale_start_at", "true"),
+    "feature_coupon_prices": (
+        "ref('int_price_levels_before_cutoff')",
+        "ref('int_leaky_price_levels')",
     ),
     "feature_coupon_popularity": (
-        "ref('int_coupon_sales_before_cutoff')",
-        "ref('int_leaky_sales')",
+        "ref('int_sales_records_before_cutoff')",
+        "ref('int_leaky_records')",
     ),
     **{
         f"feature_user_{attribute}s": (
             "user_attribute_history(",
             "leaky_user_attribute_history(",
         )
-        for attribute in ("genre", "large_area", "prefecture", "small_area")
+        for attribute in (
+            *("genre", "capsule", "genre_price_band", "shop"),
+            *("large_area", "prefecture", "small_area"),
+        )
     },
+    "feature_segment_coupons": (
+        "ref('int_segment_rates')",
+        "ref('int_leaky_segment_rates')",
+    ),
+    "feature_coupon_profiles": (
+        "ref('int_attribute_rarity')",
+        "ref('int_leaky_rarity')",
+    ),
     "feature_user_places": (
         "ref('int_inferred_prefectures')",
         "ref('int_leaky_inferred_prefectures')",
@@ -59,10 +75,6 @@ BASE_LEAKS = {
         "coupons.cutoff_date > weeks.week_start_date",
         "coupons.cutoff_date >= weeks.week_start_date",
     ),
-    "feature_user_shop_views": (
-        "shop_keys.cutoff_date >= views.known_from_date",
-        "shop_keys.cutoff_date + 7 >= views.known_from_date",
-    ),
     "feature_user_competition_views": (
         "competitions.cutoff_date >= views.known_from_date",
         "competitions.cutoff_date + 7 >= views.known_from_date",
@@ -74,9 +86,10 @@ DERIVED_LEAKS = {
         "places.cutoff_date + 7 >= weeks.known_from_date",
     ),
     "feature_user_profiles": (
-        "    from {{ ref(model) }}",
-        "    from {{ ref(model) }}\n"
-        "    inner join {{ ref('fct_purchases') }} as leak using (user_id)",
+        "    where history.n_purchases > 0",
+        "    inner join {{ ref('fct_purchases') }} as leak\n"
+        "        on history.user_id = leak.user_id\n"
+        "    where history.n_purchases > 0",
     ),
     "scoring_pairs": (
         "{{ pair_features('candidate_pairs') }}",
@@ -92,8 +105,18 @@ LEAKY_COPIES = {
     ),
     "models/intermediate/int_leaky_sales.sql": (
         "models/intermediate/int_coupon_sales_before_cutoff.sql",
-        "ref('int_purchases_before_cutoff')",
-        "ref('int_leaky_purchases')",
+        "weeks.week_start_date < cutoffs.cutoff_date",
+        "weeks.week_start_date <= cutoffs.cutoff_date",
+    ),
+    "models/intermediate/int_leaky_records.sql": (
+        "models/intermediate/int_sales_records_before_cutoff.sql",
+        "ref('int_coupon_sales_before_cutoff')",
+        "ref('int_leaky_sales')",
+    ),
+    "models/intermediate/int_leaky_price_levels.sql": (
+        "models/intermediate/int_price_levels_before_cutoff.sql",
+        "cutoffs.cutoff_at > coupons.sale_start_at",
+        "true",
     ),
     "models/intermediate/int_leaky_inferred_prefectures.sql": (
         "models/intermediate/int_inferred_prefectures.sql",
@@ -105,10 +128,21 @@ LEAKY_COPIES = {
         "cutoffs.cutoff_date > weeks.week_start_date",
         "cutoffs.target_end_at > weeks.week_start_date",
     ),
+    "models/intermediate/int_leaky_segment_rates.sql": (
+        "models/intermediate/int_segment_rates.sql",
+        "segments_with_users.cutoff_date > active_weeks.week_start_date",
+        "true",
+    ),
+    "models/intermediate/int_leaky_rarity.sql": (
+        "models/intermediate/int_attribute_rarity.sql",
+        "coupons.sale_start_at < cutoffs.cutoff_at",
+        "true",
+    ),
     "macros/leaky_user_attribute_history.sql": (
         "macros/user_attribute_history.sql",
-        "ref('int_purchases_before_cutoff')",
-        "ref('int_leaky_purchases')",
+        "        weeks.known_from_date,\n        weeks.n_purchases,",
+        "        weeks.known_from_date - 7 as known_from_date,\n"
+        "        weeks.n_purchases,",
     ),
     "macros/leaky_pair_features.sql": (
         "macros/pair_features.sql",
