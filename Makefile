@@ -79,6 +79,10 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 
+.PHONY: catalogue
+catalogue: env ## write docs/features.md, the catalogue of features, from the YAML
+	@$(BIN)/python -m ml.catalogue --write docs/features.md
+
 .PHONY: calibrate
 calibrate: env ## measure a full-size sample against published statistics of the real data
 	@$(BIN)/python -m ml.sample_data --users 22873 --seed $(SAMPLE_SEED) --out data/full

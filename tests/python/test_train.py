@@ -342,7 +342,10 @@ def test_a_missing_required_file_leaves_the_warehouse_as_it_was(trained, tmp_pat
 
 def test_help_shows_an_example():
     world = World(Path("unused"), Path("unused/none.duckdb"))
-    for verb in ("train", "submission", "pipeline", "summary", "query"):
+    for verb in (
+        *("train", "submission", "pipeline", "summary", "query"),
+        *("catalogue", "bench", "ablation"),
+    ):
         done = world.python("-m", f"ml.{verb}", "--help")
         assert f"python -m ml.{verb}" in done.stdout.split("example:")[1]
 
