@@ -260,7 +260,7 @@ def test_a_failure_while_publishing_leaves_the_old_scores(
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(publish, "_insert", fail)
+    monkeypatch.setattr(publish, "insert_rows", fail)
     with open_warehouse(copy) as warehouse, pytest.raises(OSError, match="disk full"):
         publish.publish(warehouse, small_run(warehouse, LATEST))
     assert rows(world, query) == before
