@@ -10,6 +10,7 @@ SAMPLE_SEED ?= 7
 PORT ?= 8080
 ORACLE_USERS ?= 22873
 ORACLE_SEEDS ?= 1 2 3
+BENCH_USERS ?= 5718 22873 91492
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONUNBUFFERED := 1
 
@@ -79,6 +80,10 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 
+.PHONY: catalogue
+catalogue: env ## write docs/features.md, the catalogue of features, from the YAML
+	@$(BIN)/python -m ml.catalogue --write docs/features.md
+
 .PHONY: calibrate
 calibrate: env ## measure a full-size sample against published statistics of the real data
 	@$(BIN)/python -m ml.sample_data --users 22873 --seed $(SAMPLE_SEED) --out data/full
@@ -92,7 +97,15 @@ oracle: env ## what share of a perfect ranking each model reaches, on samples of
 	done
 	@$(BIN)/python -m ml.oracle_report --data $(addprefix data/seed-,$(ORACLE_SEEDS)) --write docs/oracle.md
 
+.PHONY: bench
+bench: env ## seconds, memory and slowest models at 1/4, 1/1 and 4/1 of the real size (BENCH_USERS)
+	@$(BIN)/python -m ml.bench --users $(BENCH_USERS) --write docs/benchmarks.md
+
+.PHONY: ablation
+ablation: env ## what each group of features brings, on weeks before 2012-04-15
+	@$(BIN)/python -m ml.ablation --write docs/ablation.md
+
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
-	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
+	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* data/bench-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
 		.pytest_cache .ruff_cache report

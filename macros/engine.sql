@@ -27,3 +27,30 @@
 {% macro default__epoch_seconds(timestamp_expression) -%}
     cast(floor(epoch({{ timestamp_expression }})) as bigint)
 {%- endmacro %}
+
+{# The mean of an expression, the same bits in whatever order the rows come. #}
+{% macro exact_mean(expression) -%}
+    {{ return(adapter.dispatch('exact_mean', 'ponpare')(expression)) }}
+{%- endmacro %}
+
+{% macro default__exact_mean(expression) -%}
+    favg({{ expression }})
+{%- endmacro %}
+
+{# An array of quantiles, each a value that occurs; nulls do not count. #}
+{% macro quantiles(expression, levels) -%}
+    {{ return(adapter.dispatch('quantiles', 'ponpare')(expression, levels)) }}
+{%- endmacro %}
+
+{% macro default__quantiles(expression, levels) -%}
+    quantile_disc({{ expression }}, [{{ levels | join(', ') }}])
+{%- endmacro %}
+
+{# One element of an array, counted from 1. #}
+{% macro array_element(array, position) -%}
+    {{ return(adapter.dispatch('array_element', 'ponpare')(array, position)) }}
+{%- endmacro %}
+
+{% macro default__array_element(array, position) -%}
+    {{ array }}[{{ position }}]
+{%- endmacro %}

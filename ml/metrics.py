@@ -151,21 +151,35 @@ class ScoreHistogram:
         self, counts: np.ndarray, level: float = 0.95
     ) -> dict[str, tuple[float, float, float]]:
         """Return AUC and PR-AUC, each with its bootstrap percentile interval."""
+        tail = (1 - level) / 2
+        intervals = {}
+        for name, values in self.samples(counts).items():
+            low, high = np.nanquantile(values[1:], [tail, 1 - tail])
+            intervals[name] = (float(values[0]), float(low), float(high))
+        return intervals
+
+    def samples(self, counts: np.ndarray) -> dict[str, np.ndarray]:
+        """Return AUC and PR-AUC of the users as they are, then of each sample.
+
+        Parameters
+        ----------
+        counts : ndarray, shape (n_samples, n_users)
+            From :func:`bootstrap_counts`.
+
+        Returns
+        -------
+        dict of ndarray of float64, shape (1 + n_samples,)
+        """
         positives = np.vstack(
             [self.positives.sum(axis=0), counts @ self.positives]
         ).astype(np.float64)
         negatives = np.vstack(
             [self.negatives.sum(axis=0), counts @ self.negatives]
         ).astype(np.float64)
-        tail = (1 - level) / 2
-        intervals = {}
-        for name, values in (
-            ("auc", _auc(positives, negatives)),
-            ("pr_auc", _pr_auc(positives, negatives)),
-        ):
-            low, high = np.nanquantile(values[1:], [tail, 1 - tail])
-            intervals[name] = (float(values[0]), float(low), float(high))
-        return intervals
+        return {
+            "auc": _auc(positives, negatives),
+            "pr_auc": _pr_auc(positives, negatives),
+        }
 
 
 def _auc(positives: np.ndarray, negatives: np.ndarray) -> np.ndarray:

@@ -66,12 +66,12 @@ def publish(warehouse: Warehouse, run: Run) -> None:
     with warehouse.transaction():
         _replace_scores(warehouse, run, published_at)
         _replace_reasons(warehouse, run)
-        _insert(
+        insert_rows(
             warehouse,
             "model_runs",
             [{**row, "finished_at": published_at} for row in run.model_rows],
         )
-        _insert(
+        insert_rows(
             warehouse,
             "model_metrics",
             [
@@ -88,7 +88,7 @@ def publish(warehouse: Warehouse, run: Run) -> None:
                 for metric in run.metrics
             ],
         )
-        _insert(
+        insert_rows(
             warehouse,
             "hyperparameter_search",
             [
@@ -105,7 +105,7 @@ def publish(warehouse: Warehouse, run: Run) -> None:
                 for trial in run.trials
             ],
         )
-        _insert(
+        insert_rows(
             warehouse,
             "model_coefficients",
             [
@@ -177,7 +177,8 @@ def _replace_reasons(warehouse: Warehouse, run: Run) -> None:
         )
 
 
-def _insert(warehouse: Warehouse, table: str, rows: Sequence[dict]) -> None:
+def insert_rows(warehouse: Warehouse, table: str, rows: Sequence[dict]) -> None:
+    """Add rows, given as dictionaries, to a table of schema ``ml``."""
     if not rows:
         return
     with warehouse.registered("new_rows", pa.Table.from_pylist(list(rows))):

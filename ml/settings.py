@@ -43,3 +43,8 @@ def memory_limit() -> str:
     Lower than the one of ``dbt build``, because the matrices need room beside it.
     """
     return os.environ.get("PONPARE_ML_MEMORY") or "1500MB"
+
+
+def build_memory_limit() -> str:
+    """DuckDB's memory limit during ``dbt build`` (``PONPARE_MEMORY``, default 4GB)."""
+    return os.environ.get("PONPARE_MEMORY") or "4GB"

@@ -23,11 +23,14 @@ class SingleFeatureModel(PurchaseModel):
         """Fit intercept and slope of the logistic curve on weighted pairs."""
         self.contract_ = training.features.contract
         values = self._values(training.features).astype(np.float64)
-        # purchases are so rare that the default tolerance would stop at the start
-        curve = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
-        curve.fit(values[:, None], training.label, sample_weight=training.weight)
-        self.slope_ = float(curve.coef_[0, 0])
-        self.intercept_ = float(curve.intercept_[0])
+        self.slope_ = 0.0
+        # no curve goes through a single value
+        if np.ptp(values) > 0:
+            # purchases are so rare that the default tolerance would stop at the start
+            curve = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-8)
+            curve.fit(values[:, None], training.label, sample_weight=training.weight)
+            self.slope_ = float(curve.coef_[0, 0])
+            self.intercept_ = float(curve.intercept_[0])
         if self.slope_ < MIN_SLOPE:
             # a ranking by the feature must stay one, whatever the sample says
             bought = float(np.average(training.label, weights=training.weight))

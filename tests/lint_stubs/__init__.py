@@ -38,6 +38,9 @@ class _Dbt:
     def escape_single_quotes(self, value):
         return value.replace("'", "''")
 
+    def hash(self, field):
+        return f"md5(cast({field} as varchar))"
+
     def generate_series(self, upper_bound):
         return f"select range as generated_number from range({upper_bound})"
 

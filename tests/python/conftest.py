@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from warehouses import World, build_marts, write_sample
 
+from ml.manifest import read_manifest
+
 
 @pytest.fixture(scope="session")
 def sample_dir(tmp_path_factory) -> Path:
@@ -20,6 +22,12 @@ def sample_world(sample_dir, tmp_path_factory) -> World:
     """Marts of the sample, all weeks in use. Tests may train on it, not rebuild it."""
     database = tmp_path_factory.mktemp("warehouse") / "sample.duckdb"
     return build_marts(World(sample_dir, database), "--vars", "{n_cutoffs: 60}")
+
+
+@pytest.fixture(scope="session")
+def manifest() -> dict:
+    """dbt's manifest of the project as it stands."""
+    return read_manifest()
 
 
 @pytest.fixture(scope="session")

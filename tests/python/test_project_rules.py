@@ -5,8 +5,6 @@ Each test is one rule. It collects everything that breaks the rule and lists it.
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -15,7 +13,6 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from warehouses import DBT
 
 from ml.settings import PROJECT_DIR
 
@@ -81,6 +78,7 @@ _META = {
     "role": None,
     "group": None,
     "null_means": None,
+    "window": None,
     "reason": None,
     "reason_when": None,
     "reason_limit": None,
@@ -167,26 +165,6 @@ REGISTRY_HOSTS = [
         ("deb.", "debian"),
     )
 ]
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory) -> dict:
-    """dbt's manifest of the project as it stands."""
-    directory = tmp_path_factory.mktemp("manifest")
-    done = subprocess.run(
-        [
-            *(str(DBT), "parse", "--no-partial-parse", "--no-use-colors"),
-            *("--target-path", str(directory), "--log-path", str(directory)),
-            *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
-        ],
-        cwd=PROJECT_DIR,
-        env={**os.environ, "PONPARE_DB": str(directory / "unused.duckdb")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"dbt parse failed:\n{done.stdout}\n{done.stderr}"
-    return json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

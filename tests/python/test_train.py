@@ -260,7 +260,7 @@ def test_a_failure_while_publishing_leaves_the_old_scores(
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(publish, "_insert", fail)
+    monkeypatch.setattr(publish, "insert_rows", fail)
     with open_warehouse(copy) as warehouse, pytest.raises(OSError, match="disk full"):
         publish.publish(warehouse, small_run(warehouse, LATEST))
     assert rows(world, query) == before
@@ -342,7 +342,10 @@ def test_a_missing_required_file_leaves_the_warehouse_as_it_was(trained, tmp_pat
 
 def test_help_shows_an_example():
     world = World(Path("unused"), Path("unused/none.duckdb"))
-    for verb in ("train", "submission", "pipeline", "summary", "query"):
+    for verb in (
+        *("train", "submission", "pipeline", "summary", "query"),
+        *("catalogue", "bench", "ablation"),
+    ):
         done = world.python("-m", f"ml.{verb}", "--help")
         assert f"python -m ml.{verb}" in done.stdout.split("example:")[1]
 

@@ -1,0 +1,226 @@
+"""The benchmark's results as a Markdown page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ml.child import Cost
+
+#: Users of the competition's files: the size that others are compared with.
+REAL_USERS = 22_873
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One model or test of a build.
+
+    Attributes
+    ----------
+    n_rows
+        Rows of the model, or of the model that is tested; None for a view or file.
+    bound_by
+        The costliest operators of its query; empty if it was not looked at.
+    """
+
+    name: str
+    seconds: float
+    n_rows: int | None
+    bound_by: str = ""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What ``ml.model_runs`` says of the published model."""
+
+    model_name: str
+    pairs_per_second: float
+    latency_p50_ms: float
+    latency_p95_ms: float
+
+
+@dataclass(frozen=True)
+class SizeResult:
+    """Everything measured at one size.
+
+    Attributes
+    ----------
+    costs
+        Cost per step: ``sample``, ``dbt build`` and, if it was run, ``ml.train``.
+    rows
+        Rows per main table.
+    n_events
+        Purchases and page views: what grows with the users' history.
+    """
+
+    users: int
+    costs: dict[str, Cost]
+    rows: dict[str, int]
+    n_events: int
+    warehouse_mb: float
+    models: list[Timed]
+    tests: list[Timed]
+    speed: Speed | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and on what the benchmark ran."""
+
+    cores: int
+    memory_gb: float
+    duckdb_version: str
+    code_version: str
+    date: dt.date = field(default_factory=dt.date.today)
+
+
+def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
+    """Return the page: summary, scaling, then each size."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` on synthetic samples (docs/sample-data.md, seed "
+        f"{seed}). Each size is built with all tests in a process of its own and a "
+        "new warehouse. Peak memory is that of the largest process; DuckDB runs "
+        "inside it.",
+        "",
+        *_table(
+            ("date", "cores", "memory", "DuckDB", "version of the project"),
+            [
+                (
+                    str(machine.date),
+                    str(machine.cores),
+                    f"{machine.memory_gb:.0f} GB",
+                    machine.duckdb_version,
+                    machine.code_version,
+                )
+            ],
+        ),
+        "",
+        "## Seconds and memory",
+        "",
+        *_summary(results),
+    ]
+    if any(result.speed for result in results):
+        lines += ["", "## Speed of the published model", "", *_speed(results)]
+    if len(results) > 1:
+        lines += ["", "## Scaling", "", *_scaling(results)]
+    for result in results:
+        lines += ["", f"## {result.users:,} users", "", *_size(result)]
+    return "\n".join(lines) + "\n"
+
+
+def base_of(results: Sequence[SizeResult]) -> SizeResult:
+    """Return the size that the others are compared with: 1/1, else the first."""
+    return next((r for r in results if r.users == REAL_USERS), results[0])
+
+
+def _summary(results: Sequence[SizeResult]) -> list[str]:
+    steps = _steps(results)
+    head = ["users", "events", "warehouse MB"]
+    for step in steps:
+        head += [f"{step} s", f"{step} peak MB"]
+    rows = []
+    for result in results:
+        cells = [
+            f"{result.users:,}",
+            f"{result.n_events:,}",
+            f"{result.warehouse_mb:,.0f}",
+        ]
+        for step in steps:
+            cost = result.costs[step]
+            cells += [f"{cost.seconds:,.1f}", f"{cost.peak_memory_mb:,.0f}"]
+        rows.append(cells)
+    return _table(head, rows)
+
+
+def _speed(results: Sequence[SizeResult]) -> list[str]:
+    return _table(
+        ("users", "model", "pairs a second", "latency p50 ms", "latency p95 ms"),
+        (
+            (
+                f"{result.users:,}",
+                result.speed.model_name,
+                f"{result.speed.pairs_per_second:,.0f}",
+                f"{result.speed.latency_p50_ms:.2f}",
+                f"{result.speed.latency_p95_ms:.2f}",
+            )
+            for result in results
+            if result.speed
+        ),
+    )
+
+
+def _scaling(results: Sequence[SizeResult]) -> list[str]:
+    """Return events, seconds and memory as multiples of the base.
+
+    A step whose seconds grow as the events do has the events' own ratio.
+    """
+    base = base_of(results)
+    steps = _steps(results)
+    head = ["users", "events"]
+    for step in steps:
+        head += [f"{step} s", f"{step} s an event", f"{step} peak MB"]
+    rows = []
+    for result in results:
+        events = result.n_events / base.n_events
+        cells = [f"{result.users:,}", f"{events:.2f}"]
+        for step in steps:
+            now, then = result.costs[step], base.costs[step]
+            seconds = now.seconds / then.seconds
+            cells += [
+                f"{seconds:.2f}",
+                f"{seconds / events:.2f}",
+                f"{now.peak_memory_mb / then.peak_memory_mb:.2f}",
+            ]
+        rows.append(cells)
+    return [
+        f"Multiples of {base.users:,} users; `s an event` below 1 means that the step "
+        "grows more slowly than purchases and page views do.",
+        "",
+        *_table(head, rows),
+    ]
+
+
+def _size(result: SizeResult) -> list[str]:
+    return [
+        *_table(
+            ("table", "rows"),
+            ((name, f"{n_rows:,}") for name, n_rows in result.rows.items()),
+        ),
+        "",
+        "Slowest models, and the operators that take most of the time when a model's "
+        "query is run again alone (`explain analyze`; writing the table is not in it):",
+        "",
+        *_table(
+            ("model", "s", "rows", "what bounds it"),
+            (
+                (m.name, f"{m.seconds:.2f}", _count(m.n_rows), m.bound_by)
+                for m in result.models
+            ),
+        ),
+        "",
+        "Slowest tests, with the rows of the model tested:",
+        "",
+        *_table(
+            ("test", "s", "rows"),
+            ((t.name, f"{t.seconds:.2f}", _count(t.n_rows)) for t in result.tests),
+        ),
+    ]
+
+
+def _steps(results: Sequence[SizeResult]) -> list[str]:
+    return list(results[0].costs)
+
+
+def _count(n_rows: int | None) -> str:
+    return "view" if n_rows is None else f"{n_rows:,}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    ruler = ["---"] + ["---:"] * (len(head) - 1)
+    return [
+        f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
+        for row in (head, ruler, *rows)
+    ]

@@ -1,0 +1,78 @@
+"""Run a command in a process of its own and measure what it cost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ml import settings
+from ml.cli import CommandError
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command cost.
+
+    Attributes
+    ----------
+    seconds
+        From start to end.
+    peak_memory_mb
+        Peak resident memory in MB (10^6 bytes) of the process, or of the largest that
+        it started and waited for.
+    """
+
+    seconds: float
+    peak_memory_mb: float
+
+
+def run_measured(
+    title: str,
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    stdout: int | None = None,
+) -> Cost:
+    """Run a command from the project's directory until it ends.
+
+    Parameters
+    ----------
+    title
+        What the command is called in the error message.
+    environment
+        Variables besides those of this process.
+    stdout
+        File descriptor for what the command prints; by default this process's own.
+
+    Raises
+    ------
+    CommandError
+        The command ended with an error.
+    """
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        list(command),
+        cwd=settings.PROJECT_DIR,
+        env={**os.environ, **(environment or {})},
+        stdout=stdout,
+    )
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    seconds = time.perf_counter() - started
+    code = os.waitstatus_to_exitcode(status)
+    process.returncode = code
+    if code != 0:
+        raise CommandError(
+            f"step {title!r} failed with exit code {code}; the lines above say why. "
+            f"Command: {' '.join(command)}"
+        )
+    # Linux counts in KiB, macOS in bytes
+    unit = 1 if sys.platform == "darwin" else 1024
+    return Cost(seconds, usage.ru_maxrss * unit / 1e6)

@@ -1,0 +1,217 @@
+"""The benchmark: what bounds a plan, which models are slowest, what the page says."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+
+import duckdb
+import pytest
+
+from ml import bench
+from ml.bench_page import Machine, SizeResult, Speed, Timed, base_of, markdown
+from ml.bottlenecks import Bottleneck, PlanError, bottlenecks, costliest, explain
+from ml.child import Cost, run_measured
+from ml.cli import CommandError
+from ml.settings import PROJECT_DIR
+from ml.warehouse import Warehouse
+
+
+def operator(name: str, timing: float, n_rows: int, *children: dict, **extra) -> dict:
+    return {
+        "type": name,
+        "timing": timing,
+        "intermediate_rows": n_rows,
+        "extra_info": extra,
+        "children": list(children),
+    }
+
+
+def test_a_plan_is_bound_by_the_type_with_most_time():
+    scans = [
+        operator("TABLE_SCAN", 0.3, 100, Table='"a".core.x'),
+        operator("TABLE_SCAN", 0.4, 7, Table='"a".core.y'),
+    ]
+    join = operator("HASH_JOIN", 0.5, 70, *scans, Conditions=["k = k", "d = d"])
+    # 0.3 + 0.4 of 1.4 seconds are spent scanning, though the join is the costliest one
+    plan = {"operator": [operator("PROJECTION", 0.2, 70, join)]}
+    found = costliest(plan)
+    assert found == Bottleneck(
+        "TABLE_SCAN", 2, pytest.approx(0.5), pytest.approx(1.4), "table a.core.y", 7
+    )
+    assert str(found) == (
+        "2 x TABLE_SCAN: 50% of 1.4 CPU s; most in the one on table a.core.y, 7 rows"
+    )
+
+
+def test_details_are_short_and_never_bare_numbers():
+    def detail(**extra) -> str:
+        return costliest({"operator": [operator("X", 1.0, 1, **extra)]}).detail
+
+    assert detail(Conditions=["k = k", "d = d"]) == "conditions k = k, d = d"
+    assert detail(Groups=["#0", "#1"], Aggregates="sum(x)") == "aggregates sum(x)"
+    assert detail(Groups="#0") == ""
+    assert len(detail(Expression="x" * 200)) == len("expression ") + 60
+
+
+def test_a_query_is_explained_by_the_engine():
+    with duckdb.connect() as connection:
+        found = explain(
+            Warehouse(connection),
+            "select i % 7 as k, median(i) from range(200000) t(i) group by all",
+        )
+    assert found.operator == "HASH_GROUP_BY"
+    assert found.n_rows == 7
+    assert 0.3 < found.share <= 1
+
+
+def test_a_query_that_fails_is_answered_with_the_reason(sample_world):
+    found = bottlenecks(
+        sample_world.database,
+        {
+            "good": "select genre, count(*) from core.dim_coupons group by all",
+            "bad": "select 1 from nowhere",
+        },
+    )
+    assert "CPU s" in found["good"]
+    assert found["bad"].startswith("not measured: Catalog Error")
+    with pytest.raises(PlanError):
+        costliest({"result": "error"})
+
+
+RUN = {
+    "results": [
+        {"unique_id": "model.p.fast", "execution_time": 0.1},
+        {"unique_id": "model.p.slow", "execution_time": 9.0},
+        {"unique_id": "model.p.a_view", "execution_time": 0.5},
+        {"unique_id": "test.p.of_slow", "execution_time": 2.0},
+        {"unique_id": "test.p.of_both", "execution_time": 3.0},
+        {"unique_id": "unit_test.p.slow.x", "execution_time": 99.0},
+    ]
+}
+BOTH = ["model.p.fast", "model.p.slow", "model.p.a_view"]
+MANIFEST = {
+    "nodes": {
+        **{
+            f"model.p.{name}": {
+                "unique_id": f"model.p.{name}",
+                "schema": "core",
+                "name": name,
+            }
+            for name in ("fast", "slow", "a_view")
+        },
+        "test.p.of_slow": {
+            "unique_id": "test.p.of_slow",
+            "schema": "tests",
+            "name": "of_slow",
+            "attached_node": "model.p.slow",
+            "depends_on": {"nodes": BOTH},
+        },
+        "test.p.of_both": {
+            "unique_id": "test.p.of_both",
+            "schema": "tests",
+            "name": "of_both",
+            "depends_on": {"nodes": BOTH},
+        },
+    }
+}
+COUNTS = {"core.fast": 10, "core.slow": 8}
+
+
+def test_the_slowest_models_come_first_with_their_rows():
+    assert bench.slowest(RUN, MANIFEST, "model", COUNTS, 2) == [
+        Timed("slow", 9.0, 8),
+        Timed("a_view", 0.5, None),
+    ]
+
+
+def test_a_test_has_the_rows_of_what_it_looks_at():
+    assert bench.slowest(RUN, MANIFEST, "test", COUNTS, 5) == [
+        # a fact about several models: the largest of them
+        Timed("of_both", 3.0, 10),
+        Timed("of_slow", 2.0, 8),
+    ]
+
+
+def size(users: int, events: int, build: Cost) -> SizeResult:
+    return SizeResult(
+        users,
+        {"sample": Cost(1.0, 100.0), "dbt build": build},
+        {"core.dim_users": users},
+        events,
+        12.0,
+        [Timed("slow", 9.0, 8, "HASH_JOIN: 50% | of it")],
+        [Timed("of_slow", 2.0, None)],
+        Speed("popularity", 1e6, 0.25, 0.5),
+    )
+
+
+def page_of(*results: SizeResult) -> list[str]:
+    machine = Machine(2, 25.0, "2.0.0", "0.1.0 abc", dt.date(2026, 11, 24))
+    return markdown(machine, 7, results).splitlines()
+
+
+def test_scaling_is_relative_to_the_real_size():
+    real = size(22_873, 1_000, Cost(10.0, 400.0))
+    large = size(91_492, 4_000, Cost(60.0, 500.0))
+    assert base_of([large, real]) is real
+    assert base_of([large]) is large
+    lines = page_of(real, large)
+    # build: 6 times the seconds for 4 times the events, 1.25 times the memory
+    assert "| 91,492 | 4.00 | 1.00 | 0.25 | 1.00 | 6.00 | 1.50 | 1.25 |" in lines
+    assert "| 22,873 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |" in lines
+
+
+def test_the_page_names_machine_models_and_tests():
+    lines = page_of(size(300, 10, Cost(10.0, 400.0)))
+    assert "| 2026-11-24 | 2 | 25 GB | 2.0.0 | 0.1.0 abc |" in lines
+    assert "| slow | 9.00 | 8 | HASH_JOIN: 50% / of it |" in lines
+    assert "| of_slow | 2.00 | view |" in lines
+    assert "| 300 | popularity | 1,000,000 | 0.25 | 0.50 |" in lines
+    assert "## Scaling" not in lines
+
+
+def test_a_command_is_measured_in_a_process_of_its_own():
+    cost = run_measured("sleep", [sys.executable, "-c", "x = bytearray(200_000_000)"])
+    assert cost.peak_memory_mb > 200
+    assert 0 < cost.seconds < 60
+    with pytest.raises(CommandError, match="step 'fail' failed with exit code 3"):
+        run_measured("fail", [sys.executable, "-c", "raise SystemExit(3)"])
+    with pytest.raises(CommandError, match="exit code 7"):
+        run_measured(
+            "environment",
+            [sys.executable, "-c", "import os; exit(int(os.environ['CODE']))"],
+            {"CODE": "7"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--users", "5"], "--users must be 100 or more."),
+        (["--users", "300", "--seed", "-1"], "--seed must be 0 or more."),
+        (["--users", "300", "--write", "none/x.md"], "none is no directory."),
+    ],
+)
+def test_bad_options_are_one_sentence(arguments, message, capsys):
+    assert bench.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+@pytest.mark.full
+def test_a_small_size_is_measured_and_removed(sample_world, tmp_path):
+    page = tmp_path / "benchmarks.md"
+    done = sample_world.python(
+        *("-m", "ml.bench", "--users", "120", "--no-train", "--write", str(page))
+    )
+    text = page.read_text(encoding="utf-8")
+    assert done.stdout.strip() == text.strip()
+    assert "| core.dim_users | 120 |" in text
+    assert "ml.train s" not in text
+    slowest = text.split("what bounds it |\n")[1].split("\n\n")[0].splitlines()[1:]
+    assert len(slowest) == 10
+    assert sum("CPU s" in line for line in slowest) == 5
+    assert not (PROJECT_DIR / "data" / "bench-120").exists()
