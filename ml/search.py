@@ -22,7 +22,7 @@ from ml.warehouse import Cutoff, Warehouse
 SEARCH_SPACE = {
     "logistic_regression": {
         "C": [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1],
-        "crossed_groups": [(), ("pair",), ("user", "pair")],
+        "crossed_groups": [(), ("similarity",), ("place", "similarity")],
         "max_rows": [100_000],
         "max_iter": [60],
     }

@@ -27,7 +27,7 @@ class Column:
     role
         ``key``, ``label``, ``weight``, ``feature`` or ``info``.
     feature_group
-        ``user``, ``coupon``, ``popularity`` or ``pair``; empty unless a feature.
+        As in ``docs/features.md``; empty unless a feature.
     data_type
         DuckDB's name of the type; ``varchar`` features are categorical.
     reason, reason_when, reason_limit

@@ -6,6 +6,8 @@ import numpy as np
 
 from ml.pairs import FeatureContract, Features
 
+#: Beyond this value, or this multiple of their mean, values count as long-tailed.
+LONG_TAIL = 20.0
 #: Standardised values beyond this many standard deviations are clipped.
 CLIP = 5.0
 
@@ -13,13 +15,18 @@ CLIP = 5.0
 class LinearEncoder:
     """Turns features into a dense matrix of standardised inputs.
 
-    Columns are: each numeric feature, on the scale log(1 + x) if it is never negative
-    and reaches beyond 20, standardised, nulls at the average; then an indicator of
+    Columns are: each numeric feature, standardised, nulls at the average; then an indicator of
     null for each numeric feature that had nulls in training; then an indicator for
     each category of each categorical feature. Unknown categories have no indicator.
 
+    A numeric feature that is never negative is taken as log(1 + x) if it reaches beyond
+    20, and as log(1 + x / mean) if it is smaller but reaches beyond 20 times its mean,
+    as rates do.
+
     Attributes
     ----------
+    log_unit_ : ndarray of float32
+        Per numeric feature the unit of its logarithm; 0 if it is taken as it is.
     sources_ : list of str
         Per column the feature it comes from.
     labels_ : list of str
@@ -32,10 +39,16 @@ class LinearEncoder:
         is_null = np.isnan(numeric)
         lowest = np.where(is_null, np.inf, numeric).min(axis=0)
         highest = np.where(is_null, -np.inf, numeric).max(axis=0)
-        self.is_log_ = (lowest >= 0) & (highest > 20) & np.isfinite(highest)
+        present = np.maximum((~is_null).sum(axis=0), 1)
+        plain_mean = np.where(is_null, 0.0, numeric).sum(axis=0, dtype=np.float64)
+        plain_mean /= present
+        may_be_log = (lowest >= 0) & np.isfinite(highest) & (plain_mean > 0)
+        is_large = may_be_log & (highest > LONG_TAIL)
+        is_rate = may_be_log & ~is_large & (highest > LONG_TAIL * plain_mean)
+        unit = np.where(is_large, 1.0, np.where(is_rate, plain_mean, 0.0))
+        self.log_unit_ = unit.astype(np.float32)
         scaled = self._scale(numeric).astype(np.float64)
         scaled[is_null] = 0.0
-        present = np.maximum((~is_null).sum(axis=0), 1)
         mean = scaled.sum(axis=0) / present
         centred = np.where(is_null, 0.0, scaled - mean)
         deviation = np.sqrt(np.square(centred).sum(axis=0) / present)
@@ -50,7 +63,7 @@ class LinearEncoder:
         Encoders with equal state share the work on one batch.
         """
         key = (
-            self.is_log_.tobytes(),
+            self.log_unit_.tobytes(),
             self.mean_.tobytes(),
             self.deviation_.tobytes(),
             self.with_null_.tobytes(),
@@ -75,7 +88,7 @@ class LinearEncoder:
     def state(self) -> dict:
         """Return what ``fit`` learned as plain JSON values."""
         return {
-            "is_log": self.is_log_.tolist(),
+            "log_unit": self.log_unit_.tolist(),
             "mean": self.mean_.tolist(),
             "deviation": self.deviation_.tolist(),
             "with_null": self.with_null_.tolist(),
@@ -83,7 +96,7 @@ class LinearEncoder:
 
     def restore(self, state: dict, contract: FeatureContract) -> LinearEncoder:
         """Take over a saved state."""
-        self.is_log_ = np.array(state["is_log"], dtype=bool)
+        self.log_unit_ = np.array(state["log_unit"], dtype=np.float32)
         self.mean_ = np.array(state["mean"], dtype=np.float32)
         self.deviation_ = np.array(state["deviation"], dtype=np.float32)
         self.with_null_ = np.array(state["with_null"], dtype=np.intp)
@@ -91,8 +104,9 @@ class LinearEncoder:
 
     def _scale(self, numeric: np.ndarray) -> np.ndarray:
         scaled = numeric.copy()
-        for column in np.flatnonzero(self.is_log_):
-            scaled[:, column] = np.log1p(np.maximum(numeric[:, column], 0))
+        for column in np.flatnonzero(self.log_unit_):
+            positive = np.maximum(numeric[:, column], 0)
+            scaled[:, column] = np.log1p(positive / self.log_unit_[column])
         return scaled
 
     def _transform(self, features: Features) -> np.ndarray:

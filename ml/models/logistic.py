@@ -15,6 +15,8 @@ from ml.pairs import MISSING_CODE, FeatureContract, Features, TrainingSet
 
 #: The categorical feature whose values get coefficients of their own.
 CROSS_FEATURE = "genre"
+#: Groups whose features are the same for all of a user's candidates.
+USER_GROUPS = ("user", "rhythm")
 
 
 class Logistic(PurchaseModel):
@@ -24,7 +26,7 @@ class Logistic(PurchaseModel):
     learns which coupon and not whether any. What matters differs by genre (a hair salon
     must be near, a parcel need not), so features of some groups get coefficients by
     genre besides the common ones. The second sees all users, takes the first one's
-    log-odds and the user's features, and turns them into the probability of a purchase;
+    log-odds and what is known of the user, and turns them into the probability of a purchase;
     within a user it keeps the first one's order.
 
     Parameters
@@ -47,8 +49,8 @@ class Logistic(PurchaseModel):
     def __init__(
         self,
         C: float = 0.001,
-        crossed_groups: tuple[str, ...] = ("user", "pair"),
-        max_rows: int = 1_000_000,
+        crossed_groups: tuple[str, ...] = ("place", "similarity"),
+        max_rows: int = 300_000,
         max_iter: int = 200,
         random_state: int = 0,
     ) -> None:
@@ -227,7 +229,7 @@ class Logistic(PurchaseModel):
     def _place_columns(self) -> None:
         columns_of = self.encoder_.columns_of
         self.crossed_columns_ = columns_of(self.crossed_groups, self.contract_)
-        self.user_columns_ = columns_of(("user",), self.contract_)
+        self.user_columns_ = columns_of(USER_GROUPS, self.contract_)
 
 
 def _is_of_buyer(training: TrainingSet) -> np.ndarray:

@@ -40,6 +40,16 @@ def test_negative_or_short_tailed_values_are_taken_as_they_are(values):
     assert encode_column(values)[:, 0] == pytest.approx([-STEP, 0, STEP])
 
 
+def test_long_tailed_rates_are_taken_as_logarithms_in_units_of_their_mean():
+    # mean 0.01; the largest is 25 times as much: log(1 + x / 0.01) is 0 and log(26)
+    rates = [0.0] * 20 + [0.01] * 4 + [0.96] + [0.0] * 75
+    # the mean is 0.01: log(1 + x / 0.01) is 0, log(2) and log(97)
+    inputs = encode_column(rates, [0.0, 0.01])[:, 0]
+    logs = np.log1p(np.array(rates) / 0.01)
+    expected = (np.array([0, np.log(2)]) - logs.mean()) / logs.std()
+    assert inputs == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_negative_value_on_the_logarithmic_scale_counts_as_zero():
     inputs = encode_column([0, np.expm1(2), np.expm1(4)], [-3, 0])
     assert inputs[0, 0] == inputs[1, 0] == pytest.approx(-STEP)
@@ -130,7 +140,7 @@ def test_equal_encoders_share_the_work_and_others_do_not():
 
 @pytest.mark.parametrize(
     ("part", "value"),
-    [("is_log", [True]), ("mean", [1.0]), ("deviation", [3.0]), ("with_null", [])],
+    [("log_unit", [1.0]), ("mean", [1.0]), ("deviation", [3.0]), ("with_null", [])],
 )
 def test_encoders_share_nothing_if_any_part_of_them_differs(part, value):
     features = make_features(make_contract(("x",)), [{"x": 1}, {"x": None}, {"x": 5}])

@@ -13,7 +13,6 @@ coupon_features as (
         coupons.coupon_id,
         coupons.shop_key_id,
         coupons.genre,
-        coupons.genre_price_band,
         coupons.capsule,
         coupons.large_area,
         coupons.prefecture,
