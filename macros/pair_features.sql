@@ -203,7 +203,7 @@ left join {{ ref('int_coupon_prefectures') }} as listed
         and places.working_prefecture = listed.prefecture
 {%- endmacro %}
 
-{# Joins on the keys of users and of coupons at a cutoff. #}
+{# Join on the keys of a user at a cutoff. #}
 {% macro join_users(mart, alias, kind='left') -%}
 {{ kind }} join {{ ref(mart) }} as {{ alias }}
     on
@@ -211,6 +211,7 @@ left join {{ ref('int_coupon_prefectures') }} as listed
         and pairs.user_id = {{ alias }}.user_id
 {%- endmacro %}
 
+{# Join on the keys of a candidate coupon at a cutoff. #}
 {% macro join_coupons(mart, alias) -%}
 inner join {{ ref(mart) }} as {{ alias }}
     on

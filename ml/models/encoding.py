@@ -15,9 +15,10 @@ CLIP = 5.0
 class LinearEncoder:
     """Turns features into a dense matrix of standardised inputs.
 
-    Columns are: each numeric feature, standardised, nulls at the average; then an indicator of
-    null for each numeric feature that had nulls in training; then an indicator for
-    each category of each categorical feature. Unknown categories have no indicator.
+    Columns are: each numeric feature, standardised, nulls at the average; then an
+    indicator of null for each numeric feature that had nulls in training; then an
+    indicator for each category of each categorical feature. Unknown categories have no
+    indicator.
 
     A numeric feature that is never negative is taken as log(1 + x) if it reaches beyond
     20, and as log(1 + x / mean) if it is smaller but reaches beyond 20 times its mean,

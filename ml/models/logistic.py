@@ -26,8 +26,8 @@ class Logistic(PurchaseModel):
     learns which coupon and not whether any. What matters differs by genre (a hair salon
     must be near, a parcel need not), so features of some groups get coefficients by
     genre besides the common ones. The second sees all users, takes the first one's
-    log-odds and what is known of the user, and turns them into the probability of a purchase;
-    within a user it keeps the first one's order.
+    log-odds and what is known of the user, and turns them into the probability of a
+    purchase; within a user it keeps the first one's order.
 
     Parameters
     ----------

@@ -19,8 +19,9 @@ attribute_rarity as (
         cast(n_coupons as integer) as n_coupons,
         -- the smooth inverse document frequency of text retrieval, coupons as documents
         1 + ln(
-            cast(1 + sum(n_coupons) over (partition by cutoff_date, attribute) as double)
-            / (1 + n_coupons)
+            cast(
+                1 + sum(n_coupons) over (partition by cutoff_date, attribute) as double
+            ) / (1 + n_coupons)
         ) as rarity
     from released
 )

@@ -48,13 +48,13 @@ history as (
 
 everybody as (
     select
-        history.cutoff_date,
-        history.attribute,
-        history.attribute_value,
-        sum(history.purchase_millionths) as purchase_millionths,
-        sum(history.view_millionths) as view_millionths
+        cutoff_date,
+        attribute,
+        attribute_value,
+        sum(purchase_millionths) as purchase_millionths,
+        sum(view_millionths) as view_millionths
     from history
-    group by history.cutoff_date, history.attribute, history.attribute_value
+    group by cutoff_date, attribute, attribute_value
 ),
 
 everybody_weeks as (
@@ -103,12 +103,12 @@ segment_rates as (
         case
             when cutoffs.has_visit_log
                 then cast(
-                    (
-                        coalesce(history.view_millionths, 0)
-                        + {{ prior_weeks }} * overall.view_millionths
-                    ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }}))
-                    as float
-                )
+                        (
+                            coalesce(history.view_millionths, 0)
+                            + {{ prior_weeks }} * overall.view_millionths
+                        ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }}))
+                        as float
+                    )
         end as view_rate
     from segments
     inner join cutoffs on segments.cutoff_date = cutoffs.cutoff_date

@@ -92,13 +92,24 @@ _COLUMN = {
     "data_tests": "tests",
     "config": {"meta": _META},
 }
+#: Models of one shape share a YAML file, so that a column is described once.
+SHARED_YAML = {
+    **dict.fromkeys(PAIR_MARTS, "pairs"),
+    **{
+        f"feature_user_{attribute}s": "user_attributes"
+        for attribute in (
+            *("genre", "capsule", "genre_price_band", "shop"),
+            *("large_area", "prefecture", "small_area"),
+        )
+    },
+}
 _UNIT_TEST = {
     "name": None,
     "description": None,
     "model": None,
     "overrides": {"vars": "any", "macros": "any"},
     "given": [{"input": None, "rows": "any"}],
-    "expect": {"rows": "any"},
+    "expect": {"rows": "any", "format": None},
 }
 #: Keys that the YAML files may hold: dbt takes no notice of others. A dictionary lists
 #: the keys of a mapping, a list what each of its members may hold, "any" is not looked
@@ -211,7 +222,7 @@ def none_of(offenders: Iterable[str], rule: str) -> None:
 def test_every_model_has_its_yaml_beside_it(models):
     def expected(name: str, node: dict) -> str:
         folder = Path(node["original_file_path"]).parent
-        return str(folder / f"{'pairs' if name in PAIR_MARTS else name}.yml")
+        return str(folder / f"{SHARED_YAML.get(name, name)}.yml")
 
     none_of(
         (
@@ -224,7 +235,7 @@ def test_every_model_has_its_yaml_beside_it(models):
 
 
 def test_every_yaml_of_models_has_its_model(models):
-    known = {*models, "pairs", "sources", "exposures"}
+    known = {*models, *SHARED_YAML.values(), "sources", "exposures"}
     none_of(
         (
             _relative(path)

@@ -37,9 +37,9 @@ rarities as (
         -- a value that no earlier coupon had is the rarest
         case
             when candidates.{{ attribute }} is not null then coalesce(
-                by_{{ attribute }}.rarity,
-                1 + ln(cast(1 + coalesce(released.n_released, 0) as double))
-            )
+                    by_{{ attribute }}.rarity,
+                    1 + ln(cast(1 + coalesce(released.n_released, 0) as double))
+                )
         end as {{ attribute }}_rarity
         {%- if not loop.last %},
         {% endif %}

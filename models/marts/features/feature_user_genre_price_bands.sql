@@ -1,2 +1,2 @@
--- grain: one row per cutoff, user and genre_price_band of an earlier purchase or page view
+-- grain: one row per cutoff, user and genre price band bought or viewed before
 {{ user_attribute_history('genre_price_band') }}
