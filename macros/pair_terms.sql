@@ -1,0 +1,59 @@
+{# What pair_features repeats: joins on the keys of a cutoff, and terms of the pair. #}
+
+{# Join on the keys of a user at a cutoff. #}
+{% macro join_users(mart, alias, kind='left') -%}
+{{ kind }} join {{ ref(mart) }} as {{ alias }}
+    on
+        pairs.cutoff_date = {{ alias }}.cutoff_date
+        and pairs.user_id = {{ alias }}.user_id
+{%- endmacro %}
+
+{# Join on the keys of a candidate coupon at a cutoff. #}
+{% macro join_coupons(mart, alias) -%}
+inner join {{ ref(mart) }} as {{ alias }}
+    on
+        pairs.cutoff_date = {{ alias }}.cutoff_date
+        and pairs.coupon_id = {{ alias }}.coupon_id
+{%- endmacro %}
+
+{# A user's purchases or page views per coupon on offer and active week, by window,
+   smoothed: `preference_prior_weeks` active weeks of the user's segment are added. #}
+{% macro smoothed_rates(attribute, event) -%}
+{%- set prior = var('preference_prior_weeks') -%}
+{%- set history = attributes()[attribute] | replace('feature_', '') -%}
+{%- set name = attribute | replace('_key_id', '') -%}
+{%- for window, weeks in {
+    '': 'n_active_weeks', '_4w': 'n_active_weeks_4w', '_13w': 'n_active_weeks_13w',
+    '_decayed': 'active_weeks_decayed',
+}.items() -%}
+    cast((
+        {%- if event == 'purchase' %}
+        coalesce({{ history }}.purchases_per_offer{{ window }}, 0)
+        {%- else %}
+        coalesce({{ history }}.views_per_offer{{ window }}, 0)
+        {%- endif %}
+        + {{ prior }} * segments.segment_{{ name }}_{{ event }}_rate
+    ) / (activity.{{ weeks }} + {{ prior }}) as float)
+    as {{ name }}_{{ event }}_rate{{ window }}
+    {%- if not loop.last %},
+    {% endif %}
+{%- endfor %}
+{%- endmacro %}
+
+{# Cosine between the user's decayed purchases and the coupon over the attributes in
+   `cosine_weights`, rare values weighing more; 0 without purchases. #}
+{% macro profile_cosine() -%}
+coalesce(
+        (
+            {% for attribute, weight in var('cosine_weights').items() -%}
+            {%- set history = attributes()[attribute] | replace('feature_', '') -%}
+            {{ weight }}
+            * coalesce({{ history }}.n_purchases_decayed, 0)
+            * power(coalesce(coupon_profiles.{{ attribute }}_rarity, 0), 2)
+            {%- if not loop.last %} + {% endif %}
+            {% endfor -%}
+        )
+        / nullif(user_profiles.profile_norm * coupon_profiles.coupon_norm, 0),
+        0
+    )
+{%- endmacro %}
