@@ -25,10 +25,11 @@ SEARCH_SPACE = {
         "crossed_groups": [(), ("similarity",), ("place", "similarity")],
         "max_rows": [100_000],
         "max_iter": [60],
+        "fit_probability": [False],
     }
 }
 #: Settings of the search alone: the chosen model is fitted with its own.
-SEARCH_ONLY = ("max_rows", "max_iter")
+SEARCH_ONLY = ("max_rows", "max_iter", "fit_probability")
 NOTE_EVERY = 3
 N_VALIDATION_WEEKS = 4
 MIN_FITTING_WEEKS = 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
@@ -40,6 +39,9 @@ class Logistic(PurchaseModel):
         at random and weigh accordingly more.
     max_iter
         Upper bound on L-BFGS iterations.
+    fit_probability
+        Whether to fit the second regression. Without it the order within a user is the
+        same, which is all that a search for the best ranking needs.
     random_state
         Seed of the draw.
     """
@@ -52,23 +54,29 @@ class Logistic(PurchaseModel):
         crossed_groups: tuple[str, ...] = ("place", "similarity"),
         max_rows: int = 300_000,
         max_iter: int = 200,
+        fit_probability: bool = True,
         random_state: int = 0,
     ) -> None:
         self.C = C
         self.crossed_groups = tuple(crossed_groups)
         self.max_rows = max_rows
         self.max_iter = max_iter
+        self.fit_probability = fit_probability
         self.random_state = random_state
 
     def fit(self, training: TrainingSet) -> Logistic:
         """Fit both regressions; rows must come in a fixed order to repeat a fit."""
         self.contract_ = training.features.contract
         generator = np.random.default_rng(self.random_state)
-        for is_used, fit in (
-            (_is_of_buyer(training), self._fit_ranking),
-            (np.ones(len(training), dtype=bool), self._fit_probability),
-        ):
-            fit(*_thin_negatives(training, is_used, self.max_rows, generator))
+
+        def thinned(is_used: np.ndarray) -> tuple[TrainingSet, np.ndarray]:
+            return _thin_negatives(training, is_used, self.max_rows, generator)
+
+        self._fit_ranking(*thinned(_is_of_buyer(training)))
+        self.slope_, self.intercept_ = 1.0, 0.0
+        self.user_coefficients_ = np.zeros(len(self.user_columns_), dtype=np.float32)
+        if self.fit_probability:
+            self._fit_probability(*thinned(np.ones(len(training), dtype=bool)))
         return self
 
     def predict(self, features: Features) -> np.ndarray:
@@ -131,6 +139,7 @@ class Logistic(PurchaseModel):
             "crossed_groups": list(self.crossed_groups),
             "max_rows": self.max_rows,
             "max_iter": self.max_iter,
+            "fit_probability": self.fit_probability,
             "random_state": self.random_state,
         }
 
@@ -168,16 +177,15 @@ class Logistic(PurchaseModel):
         self._place_columns()
         inputs = self.encoder_.transform(features)
         self.center_ = np.average(inputs, axis=0, weights=weight).astype(np.float32)
-        design = sp.hstack(
+        design = np.hstack(
             [
-                sp.csr_matrix(inputs),
+                inputs,
                 _by_genre(
                     inputs[:, self.crossed_columns_],
                     features.codes[:, self._genre_column()],
                     self._n_genres(),
                 ),
-            ],
-            format="csr",
+            ]
         )
         # a negative weighs on average as much as a positive
         weight = np.where(training.label, 1.0, weight / weight[~training.label].mean())
@@ -257,15 +265,10 @@ def _thin_negatives(
     return thinned, np.where(thinned.label, 1.0, thinned.weight / share)
 
 
-def _by_genre(inputs: np.ndarray, genre: np.ndarray, n_genres: int) -> sp.csr_matrix:
+def _by_genre(inputs: np.ndarray, genre: np.ndarray, n_genres: int) -> np.ndarray:
     """Place each row's inputs into the block of columns of its genre."""
     n_rows, n_columns = inputs.shape
-    blocks = np.maximum(genre, 0).astype(np.int32)[:, None] * n_columns
-    positions = (blocks + np.arange(n_columns, dtype=np.int32)).ravel()
-    values = (inputs * (genre[:, None] != MISSING_CODE)).ravel()
-    starts = np.arange(0, n_rows * n_columns + 1, max(n_columns, 1))
-    if n_columns == 0:
-        return sp.csr_matrix((n_rows, 0), dtype=np.float32)
-    return sp.csr_matrix(
-        (values, positions, starts), shape=(n_rows, n_genres * n_columns)
-    )
+    placed = np.zeros((n_rows, n_genres, n_columns), dtype=np.float32)
+    rows = np.flatnonzero(genre != MISSING_CODE)
+    placed[rows, genre[rows]] = inputs[rows]
+    return placed.reshape(n_rows, n_genres * n_columns)
