@@ -56,7 +56,7 @@ docs: env ## the documentation site with lineage: target/static_index.html
 
 .PHONY: test
 test: env ## the tests that take less than five minutes
-	@$(BIN)/pytest -m "not full"
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not full"
 
 .PHONY: test-full
 test-full: env ## the tests that take longer, and those on real data (PONPARE_REAL_DIR)

@@ -13,13 +13,14 @@
 {%- set levels = [0.01, 0.25, 0.5, 0.75, 0.99] -%}
 {%- set digits = var('profile_hash_digits') -%}
 with sampled_pairs as (
-    -- user and coupon whose hashes begin alike: one pair in 16 to the power of the number
-    -- of digits, every user and every coupon equally likely. Written as an equality,
-    -- which the engine joins by instead of making all pairs first.
+    -- keys are numbered in the order of the hashes, so the first ones are users drawn at
+    -- random, and a bound on the key is passed on to every mart that is joined. Of their
+    -- pairs those whose hashed keys begin alike: one in 16 to the power of the digits.
     select *
     from {{ pairs }}
     where
-        substring({{ dbt.hash('user_id') }}, 1, {{ digits }})
+        user_id <= {{ var('profile_users') }}
+        and substring({{ dbt.hash('user_id') }}, 1, {{ digits }})
         = substring({{ dbt.hash('coupon_id') }}, 1, {{ digits }})
 ),
 

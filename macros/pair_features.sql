@@ -1,7 +1,8 @@
 {# Every feature of (cutoff_date, user_id, coupon_id) pairs, for training and scoring
    alike: the narrow feature marts are joined here and nowhere else. `pairs` is the name
-   of a CTE or relation with the three keys, `columns` what else to carry along. #}
-{% macro pair_features(pairs, columns=[]) -%}
+   of a CTE or relation with the three keys, `columns` what else to carry along. With
+   `part` only the cutoffs of one part in `training_parts` are read. #}
+{% macro pair_features(pairs, columns=[], part=none) -%}
 select
     pairs.cutoff_date,
     pairs.user_id,
@@ -148,24 +149,24 @@ select
         as n_coupon_views,
     coupon_views.hours_since_coupon_view
 from {{ pairs }} as pairs
-inner join {{ ref('cutoffs') }} as cutoffs
+inner join {{ of_part('cutoffs', part) }} as cutoffs
     on pairs.cutoff_date = cutoffs.cutoff_date
-{{ join_users('feature_users', 'users', kind='inner') }}
-{{ join_users('feature_user_activity', 'activity', kind='inner') }}
-{{ join_users('feature_user_places', 'places', kind='inner') }}
-{{ join_users('feature_user_profiles', 'user_profiles') }}
+{{ join_users('feature_users', 'users', part, kind='inner') }}
+{{ join_users('feature_user_activity', 'activity', part, kind='inner') }}
+{{ join_users('feature_user_places', 'places', part, kind='inner') }}
+{{ join_users('feature_user_profiles', 'user_profiles', part) }}
 {{ join_coupons('feature_coupons', 'coupons') }}
 {{ join_coupons('feature_coupon_prices', 'prices') }}
 {{ join_coupons('feature_coupon_exposure', 'exposure') }}
 {{ join_coupons('feature_coupon_popularity', 'popularity') }}
 {{ join_coupons('feature_coupon_profiles', 'coupon_profiles') }}
-inner join {{ ref('feature_segment_coupons') }} as segments
+inner join {{ of_part('feature_segment_coupons', part) }} as segments
     on
         pairs.cutoff_date = segments.cutoff_date
         and users.segment = segments.segment
         and pairs.coupon_id = segments.coupon_id
 {%- for attribute, mart in attributes().items() %}
-left join {{ ref(mart) }} as {{ mart | replace('feature_', '') }}
+left join {{ of_part(mart, part) }} as {{ mart | replace('feature_', '') }}
     on
         pairs.cutoff_date = {{ mart | replace('feature_', '') }}.cutoff_date
         and pairs.user_id = {{ mart | replace('feature_', '') }}.user_id
@@ -176,23 +177,23 @@ left join {{ ref('int_prefecture_distances') }} as distances
     on
         places.working_prefecture = distances.user_prefecture
         and coupons.prefecture = distances.coupon_prefecture
-left join {{ ref('feature_user_distances') }} as user_distances
+left join {{ of_part('feature_user_distances', part) }} as user_distances
     on
         pairs.cutoff_date = user_distances.cutoff_date
         and pairs.user_id = user_distances.user_id
         and distances.distance_bin = user_distances.distance_bin
-left join {{ ref('feature_user_usability') }} as user_usability
+left join {{ of_part('feature_user_usability', part) }} as user_usability
     on
         pairs.cutoff_date = user_usability.cutoff_date
         and pairs.user_id = user_usability.user_id
         and exposure.usability_pattern = user_usability.usability_pattern
-left join {{ ref('feature_user_competition_views') }} as competition_views
+left join {{ of_part('feature_user_competition_views', part) }} as competition_views
     on
         pairs.cutoff_date = competition_views.cutoff_date
         and pairs.user_id = competition_views.user_id
         and coupons.genre = competition_views.genre
         and coupons.prefecture = competition_views.prefecture
-left join {{ ref('feature_user_coupon_views') }} as coupon_views
+left join {{ of_part('feature_user_coupon_views', part) }} as coupon_views
     on
         pairs.cutoff_date = coupon_views.cutoff_date
         and pairs.user_id = coupon_views.user_id

@@ -1,8 +1,8 @@
 {# What pair_features repeats: joins on the keys of a cutoff, and terms of the pair. #}
 
 {# Join on the keys of a user at a cutoff. #}
-{% macro join_users(mart, alias, kind='left') -%}
-{{ kind }} join {{ ref(mart) }} as {{ alias }}
+{% macro join_users(mart, alias, part, kind='left') -%}
+{{ kind }} join {{ of_part(mart, part) }} as {{ alias }}
     on
         pairs.cutoff_date = {{ alias }}.cutoff_date
         and pairs.user_id = {{ alias }}.user_id
@@ -56,4 +56,35 @@ coalesce(
         / nullif(user_profiles.profile_norm * coupon_profiles.coupon_norm, 0),
         0
     )
+{%- endmacro %}
+
+{# A mart, or its rows of the cutoffs of one part: week numbers that leave the same rest.
+   Each join then holds a part of the mart in memory, and not all of it. #}
+{% macro of_part(mart, part=none) -%}
+{%- if part is none -%}
+{{ ref(mart) }}
+{%- else -%}
+(
+    select *
+    from {{ ref(mart) }}
+    where mod(
+        cast({{ dbt.datediff("cast('2000-01-02' as date)", 'cutoff_date', 'day') }} / 7
+            as integer),
+        {{ var('training_parts') }}
+    ) = {{ part }}
+)
+{%- endif -%}
+{%- endmacro %}
+
+{# The training pairs of one part; the table is made of the first, the others follow. #}
+{% macro training_part(part) -%}
+{{ pair_features(
+    ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer'], part=part
+) }}
+{%- endmacro %}
+
+{# The statement that appends another part to the table. #}
+{% macro append_training_part(part) -%}
+insert into {{ this }}
+{{ training_part(part) }}
 {%- endmacro %}

@@ -254,7 +254,10 @@ def _reasons(warehouse: Warehouse, scoring: Scoring, ranks: np.ndarray) -> pa.Ta
             "coupon_id": candidates.coupon_ids[columns],
         }
     )
-    averages = np.nanmean(features.numeric, axis=0, dtype=np.float64)
+    is_known = ~np.isnan(features.numeric)
+    # a feature that nobody has, as views without a visit log, has no average
+    averages = np.where(is_known, features.numeric, 0.0).sum(axis=0, dtype=np.float64)
+    averages /= np.where(is_known.any(axis=0), is_known.sum(axis=0), np.nan)
     writer = ReasonWriter(scoring.model, warehouse.columns("scoring_pairs"), averages)
     return pa.concat_tables(
         pa.table(

@@ -1,2 +1,7 @@
 -- grain: one row per labelled cutoff, user and coupon chosen for training
-{{ pair_features(ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer']) }}
+{%- set other_parts = [] %}
+{%- for part in range(1, var('training_parts')) %}
+    {%- do other_parts.append("{{ append_training_part(" ~ part ~ ") }}") %}
+{%- endfor %}
+{{ config(post_hook=other_parts) }}
+{{ training_part(0) }}
