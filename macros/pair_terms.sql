@@ -88,3 +88,12 @@ coalesce(
 insert into {{ this }}
 {{ training_part(part) }}
 {%- endmacro %}
+
+{# One statement per part but the first, rendered when the table is there. #}
+{% macro append_training_parts() -%}
+{%- set statements = [] -%}
+{%- for part in range(1, var('training_parts')) -%}
+    {%- do statements.append("{{ append_training_part(" ~ part ~ ") }}") -%}
+{%- endfor -%}
+{{ return(statements) }}
+{%- endmacro %}

@@ -254,10 +254,7 @@ def _reasons(warehouse: Warehouse, scoring: Scoring, ranks: np.ndarray) -> pa.Ta
             "coupon_id": candidates.coupon_ids[columns],
         }
     )
-    is_known = ~np.isnan(features.numeric)
-    # a feature that nobody has, as views without a visit log, has no average
-    averages = np.where(is_known, features.numeric, 0.0).sum(axis=0, dtype=np.float64)
-    averages /= np.where(is_known.any(axis=0), is_known.sum(axis=0), np.nan)
+    averages = np.array([_average(values) for values in features.numeric.T])
     writer = ReasonWriter(scoring.model, warehouse.columns("scoring_pairs"), averages)
     return pa.concat_tables(
         pa.table(
@@ -271,6 +268,12 @@ def _reasons(warehouse: Warehouse, scoring: Scoring, ranks: np.ndarray) -> pa.Ta
             warehouse, features.contract, candidates.cutoff, pairs
         )
     )
+
+
+def _average(values: np.ndarray) -> float:
+    """Return the mean of the values that are known, NaN if there is none."""
+    known = values[~np.isnan(values)]
+    return known.mean(dtype=np.float64) if len(known) else float("nan")
 
 
 def _print_results(run: Run) -> None:

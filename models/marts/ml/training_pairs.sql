@@ -1,7 +1,3 @@
 -- grain: one row per labelled cutoff, user and coupon chosen for training
-{%- set other_parts = [] %}
-{%- for part in range(1, var('training_parts')) %}
-    {%- do other_parts.append("{{ append_training_part(" ~ part ~ ") }}") %}
-{%- endfor %}
-{{ config(post_hook=other_parts) }}
+{{ config(post_hook=append_training_parts()) }}
 {{ training_part(0) }}
