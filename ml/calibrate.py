@@ -34,6 +34,11 @@ NO_HISTORY = ("week", "buyers of the test week with no earlier purchase")
 SCALE_TOLERANCE = 0.05
 LOOSE_FACTOR = 1.5
 LOOSE_POINTS = 10.0
+NEEDS_MODELS = (
+    "a property of trained models, not of the data: this command trains none; "
+    "`make oracle` reports what the project's models reach on samples"
+)
+NEEDS_TRUTH = "needs the purchases of the test week, which lie beside generated data"
 
 
 @dataclass(frozen=True)
@@ -185,7 +190,7 @@ def summary(outcomes: list[Outcome]) -> str:
 
 
 def markdown(outcomes: list[Outcome], n_users: int) -> str:
-    """Return the comparison as a page: summary, misses, all targets."""
+    """Return the comparison as a page: summary, misses, what is absent, all targets."""
     lines = [
         "# Calibration of the sample data",
         "",
@@ -200,6 +205,8 @@ def markdown(outcomes: list[Outcome], n_users: int) -> str:
     for name, (passed, n) in shares(outcomes).items():
         lines.append(f"| {name} | {passed} | {n} | {100 * passed / max(n, 1):.1f} % |")
     for title, wanted in (("Misses", True), ("All targets", False)):
+        if not wanted:
+            lines += _not_measured(outcomes)
         lines += [
             "",
             f"## {title}",
@@ -220,6 +227,24 @@ def markdown(outcomes: list[Outcome], n_users: int) -> str:
                 f"{target.kind} | {result} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _not_measured(outcomes: list[Outcome]) -> list[str]:
+    """Name the targets without a value and say what each would need."""
+    absent = [o.target for o in outcomes if o.value is None]
+    if not absent:
+        return []
+    lines = [
+        "",
+        "## Not measured",
+        "",
+        "| group | target | why |",
+        "| --- | --- | --- |",
+    ]
+    for target in absent:
+        why = NEEDS_MODELS if "needs models" in target.kind else NEEDS_TRUTH
+        lines.append(f"| {target.group} | {target.name} | {why} |")
+    return lines
 
 
 def _parser() -> argparse.ArgumentParser:

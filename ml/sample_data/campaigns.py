@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
+from ml.sample_data.coupons import NOON, Coupons
 from ml.sample_data.names import Names
-
-if TYPE_CHECKING:
-    from ml.sample_data.catalogue import Coupons
-
-NOON = DAY_SECONDS // 2
 
 
 def campaigns(

@@ -2,66 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ml.sample_data import calendar, campaigns, offers, published, releases
 from ml.sample_data.calendar import DAY_SECONDS
+from ml.sample_data.coupons import NOON, Coupons, catalogue_scale
 from ml.sample_data.names import Names
 from ml.sample_data.streams import random_hashes, stream
 from ml.sample_data.users import N_HIDDEN
 
-NOON = DAY_SECONDS // 2
 # Part of the variance of quality that re-issues of one offer share.
 SHARED_QUALITY = 0.35
-
-
-@dataclass
-class Coupons:
-    """One entry per coupon; train coupons first, then test coupons.
-
-    Seconds and days count from week 0; ``-1`` stands for null. ``shop`` numbers the
-    (shop, offer) that re-issues share. ``quality`` and ``hidden`` are seen nowhere.
-    """
-
-    hashes: np.ndarray
-    is_test: np.ndarray
-    genre: np.ndarray
-    capsule: np.ndarray
-    is_misspelt: np.ndarray
-    small_area: np.ndarray
-    prefecture: np.ndarray
-    catalog_price: np.ndarray
-    discount_price: np.ndarray
-    price_rate: np.ndarray
-    sale_start: np.ndarray
-    sale_end: np.ndarray
-    display_days: np.ndarray
-    valid_from: np.ndarray
-    valid_until: np.ndarray
-    usable: np.ndarray
-    shop: np.ndarray
-    quality: np.ndarray
-    hidden: np.ndarray
-    is_free: np.ndarray
-    campaign: np.ndarray
-    newcomer_pull: np.ndarray
-    has_areas: np.ndarray
-    area_lists: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.hashes)
-
-
-def catalogue_scale(n_users: int) -> float:
-    """Share of the full catalogue that a world of ``n_users`` shows.
-
-    The square root of the share of users, at most 1: a tenth of the users see about
-    a third of the coupons, so that small worlds keep both choice and purchases per
-    coupon. Larger worlds keep the full catalogue.
-    """
-    return min(1.0, float(np.sqrt(n_users / published.USERS)))
 
 
 def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
@@ -75,16 +26,12 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
     genre_of_shop[shop] = genre
 
     place_of_shop = offers.places(rng, names, genre_of_shop)
-    catalog_of_shop, discount_of_shop = offers.prices(rng, names, genre_of_shop)
-    capsule_of_shop = offers.capsules(rng, names, genre_of_shop)
-    areas_of_shop = offers.areas(
-        rng,
-        names,
-        genre_of_shop,
-        place_of_shop,
-        np.bincount(shop[~is_test], minlength=n_shops),
-    )
     size_of_shop = np.bincount(shop[~is_test], minlength=n_shops)
+    catalog_of_shop, discount_of_shop = offers.prices(
+        rng, names, genre_of_shop, size_of_shop
+    )
+    capsule_of_shop = offers.capsules(rng, names, genre_of_shop)
+    areas_of_shop = offers.areas(rng, names, genre_of_shop, place_of_shop, size_of_shop)
     usable_of_shop = offers.usable(rng, names, genre_of_shop, size_of_shop)
     no_validity = offers.without_validity(
         rng, names, genre_of_shop, size_of_shop, usable_of_shop[:, 0] < 0

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ml.sample_data import calendar
-from ml.sample_data.catalogue import Coupons
+from ml.sample_data.coupons import Coupons
 from ml.sample_data.names import Names
 from ml.sample_data.streams import stream
 from ml.sample_data.users import Users

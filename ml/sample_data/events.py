@@ -6,26 +6,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.sample_data import calendar, published
-from ml.sample_data.calendar import DAY_SECONDS
-from ml.sample_data.catalogue import NOON, Coupons
-from ml.sample_data.choice import REPEAT_SHARE
-from ml.sample_data.names import Names
+from ml.sample_data import published
+from ml.sample_data.calendar import DAY_SECONDS, WEEK_SECONDS
+from ml.sample_data.context import Context
+from ml.sample_data.coupons import NOON
+from ml.sample_data.demand import repeat_shares
+from ml.sample_data.event_numbers import (
+    counts_before,
+    counts_of_looks,
+    item_counts,
+    page_serials,
+    referrers,
+)
+from ml.sample_data.receipts import Receipts
 from ml.sample_data.streams import stream
-from ml.sample_data.users import Users
 
-WEEK_SECONDS = 7 * DAY_SECONDS
 SEEN_PURCHASES = 0.80
-RECEIPT_HOME = 0.98
-RECEIPT_OWN = 0.46
-SPLIT_SHARE = 0.05
-ENDLESS_SESSIONS = 2e-6
+# Chance that the log flags a purchase, by coupon: parameters of a beta distribution.
+TRACKING = (0.8, 0.115)
+# Of coupons with very many buyers the log sees at least this share.
+LEAST_TRACKED = 0.4
+SPLIT_SHARE = 0.03
 LOOK, BEFORE, FLAGGED, AFTER, SILENT = range(5)
 
 
 @dataclass
 class Purchases:
-    """Purchases of one week, in order of time."""
+    """Purchases of one week, in order of time.
+
+    ``second`` counts from week 0, ``number`` from the first purchase of the log.
+    """
 
     second: np.ndarray
     user: np.ndarray
@@ -40,7 +50,11 @@ class Purchases:
 
 @dataclass
 class Visits:
-    """Page views of one week, in order of time; ``purchase`` is -1 for plain views."""
+    """Page views of one week, in order of time.
+
+    ``second`` counts from week 0; ``purchase`` is the number of the purchase that a
+    row flags, -1 for plain views.
+    """
 
     second: np.ndarray
     user: np.ndarray
@@ -67,43 +81,69 @@ class Pairs:
     day: np.ndarray
     is_first: np.ndarray
 
+    @classmethod
+    def of(
+        cls,
+        user: np.ndarray,
+        item: np.ndarray,
+        day: np.ndarray,
+        *,
+        is_first: bool = False,
+    ) -> Pairs:
+        """Make pairs that are all first purchases, or none of them."""
+        return cls(user, item, day, np.full(len(user), is_first))
+
+    def at(self, rows: np.ndarray) -> Pairs:
+        """Return some of the pairs, by number or by mask."""
+        return Pairs(
+            self.user[rows], self.item[rows], self.day[rows], self.is_first[rows]
+        )
+
+    def with_more(self, user: np.ndarray, item: np.ndarray, day: np.ndarray) -> Pairs:
+        """Return these pairs, then others that are no first purchases."""
+        return Pairs(
+            np.concatenate([self.user, user]),
+            np.concatenate([self.item, item]),
+            np.concatenate([self.day, day]),
+            np.concatenate([self.is_first, np.zeros(len(user), dtype=bool)]),
+        )
+
 
 class EventLog:
     """Turns the pairs of a week into purchases and visits.
 
     Parameters
     ----------
-    names, users, coupons
+    context
         The world.
-    seed
-        Seed of all random streams.
-    clock
-        Hours of the day.
+
+    Attributes
+    ----------
+    n_referrers
+        Number of referrers in the page views.
     """
 
-    def __init__(
-        self,
-        names: Names,
-        users: Users,
-        coupons: Coupons,
-        seed: int,
-        clock: calendar.HourClock,
-    ) -> None:
-        self.names = names
-        self.users = users
-        self.coupons = coupons
-        self.seed = seed
-        self.clock = clock
+    def __init__(self, context: Context) -> None:
+        names, coupons = context.names, context.coupons
+        self._names = names
+        self._users = context.users
+        self._coupons = coupons
+        self._seed = context.seed
+        self._clock = context.clock
         self.n_referrers = max(
-            50, round(published.REFERRERS * len(users) / published.USERS)
+            50, round(published.REFERRERS * len(self._users) / published.USERS)
         )
-        areas = names.small_area_prefecture
-        self._area_km = names.distance_km()[areas][:, areas]
-        np.fill_diagonal(self._area_km, -1.0)
+        self._receipts = Receipts(context)
         # Some offers are bought mostly where the log does not look.
-        self._flag_chance = stream(seed, "tracking").beta(1.2, 0.17, len(coupons))
+        chance = stream(self._seed, "tracking").beta(*TRACKING, len(coupons))
+        is_large = coupons.campaign > 0
+        is_large |= coupons.genre == names.genres.index("gift")
+        self._flag_chance = np.where(
+            is_large, np.maximum(chance, LEAST_TRACKED), chance
+        )
         self._n_purchases = 0
         self._n_sessions = 0
+        self._n_visits = 0
 
     def rows(
         self, rng: np.random.Generator, week: int, bought: Pairs, looked: Pairs
@@ -122,9 +162,9 @@ class EventLog:
         user, item, day = bought.user, bought.item, bought.day
         n = len(user)
         seen = bought.is_first | (rng.random(n) < SEEN_PURCHASES)
-        seen &= ~self.users.never_views[user]
+        seen &= ~self._users.never_views[user]
         flagged = seen & (rng.random(n) < self._flag_chance[item])
-        before = np.where(seen, _counts_before(rng, n), 0)
+        before = np.where(seen, counts_before(rng, n), 0)
         after = np.where(seen, rng.geometric(0.38, n) - 1 + (rng.random(n) < 0.6), 0)
         before = np.where(seen & ~flagged & (before + after == 0), 1, before)
         rows = np.where(flagged, 1 + (rng.random(n) < 0.06), 0)
@@ -160,7 +200,7 @@ class EventLog:
         pairs: Pairs,
     ) -> None:
         """Put rows into sessions and give every row its second."""
-        coupons = self.coupons
+        coupons = self._coupons
         day_start = (week * 7 + events["day"]) * DAY_SECONDS
         is_ghost = events["item"] >= len(coupons)
         listed = np.where(is_ghost, 0, events["item"])
@@ -170,17 +210,17 @@ class EventLog:
         bought = events["pair"] >= 0
         first_purchase = np.zeros(len(low), dtype=bool)
         first_purchase[bought] = pairs.is_first[events["pair"][bought]]
-        registered = self.users.registered[events["user"]] - day_start
+        registered = self._users.registered[events["user"]] - day_start
         low = np.where(first_purchase & (registered > low), registered, low)
         low = np.where(free, 0, low)
         high = np.where(free, DAY_SECONDS, np.maximum(high, low + 60))
-        morning = self.clock.share_before(np.minimum(high, NOON))
-        morning = np.maximum(morning - self.clock.share_before(low), 0)
-        span = self.clock.share_before(high) - self.clock.share_before(low)
+        morning = self._clock.share_before(np.minimum(high, NOON))
+        morning = np.maximum(morning - self._clock.share_before(low), 0)
+        span = self._clock.share_before(high) - self._clock.share_before(low)
         n_pairs = len(pairs.user)
         # One part of the day per user and day, so that rows meet in few sessions.
-        mood = stream(self.seed, "hours", week).random(
-            (len(self.users), 7), dtype=np.float32
+        mood = stream(self._seed, "hours", week).random(
+            (len(self._users), 7), dtype=np.float32
         )[events["user"], events["day"]]
         pair_free = rng.random(max(n_pairs, 1)) < SPLIT_SHARE
         own = rng.random(len(low)) < SPLIT_SHARE
@@ -203,7 +243,7 @@ class EventLog:
         begin_low = np.maximum(
             half_low, np.minimum(low[starts], half_low + NOON - 1800)
         )
-        begin = self.clock.draw(rng, begin_low, half_low + NOON - 900)
+        begin = self._clock.draw(rng, begin_low, half_low + NOON - 900)
         gap = rng.exponential(50.0, len(key)) + 4
         walked = np.cumsum(gap)
         walked -= walked[starts][session]
@@ -216,7 +256,8 @@ class EventLog:
         second = np.where(outside, redrawn, second)
         events["second"] = (day_start + second).astype(np.int64)
         events["session"] = session
-        events["serial"] = _page_serials(rng, starts, session)
+        events["serial"] = page_serials(rng, starts, session, self._n_visits)
+        self._n_visits += len(session)
 
     def _tables(
         self,
@@ -231,9 +272,9 @@ class EventLog:
         second = np.zeros(n, dtype=np.int64)
         rows = np.flatnonzero(is_purchase)[::-1]
         second[events["pair"][rows]] = events["second"][rows]
-        genre = self.coupons.genre[item]
-        again = np.array([REPEAT_SHARE.get(g, 0.015) for g in self.names.genres])[genre]
-        again = np.where(self.coupons.campaign[item] > 0, 0, again)
+        genre = self._coupons.genre[item]
+        again = repeat_shares(self._names)[genre]
+        again = np.where(self._coupons.campaign[item] > 0, 0, again)
         extra = np.where(rng.random(n) < again * 0.76, rng.geometric(0.68, n), 0)
         many = (extra > 0) & (rng.random(n) < 0.015)
         extra = np.where(many, extra + rng.geometric(0.18, n), extra)
@@ -243,7 +284,7 @@ class EventLog:
             is_extra, 20 + rng.exponential(240, len(source)), 0
         ).astype(np.int64)
         moment = np.where(
-            is_extra, np.minimum(moment, self.coupons.sale_end[item[source]]), moment
+            is_extra, np.minimum(moment, self._coupons.sale_end[item[source]]), moment
         )
         moment = np.minimum(moment, (week + 1) * WEEK_SECONDS - 1)
         order = np.lexsort((source, moment))
@@ -251,8 +292,8 @@ class EventLog:
         position = np.empty(len(source), dtype=np.int64)
         position[order] = np.arange(len(source))
         number_of = self._n_purchases + position[:n]
-        items = _item_counts(rng, self.names, genre[source])
-        area = self._purchase_areas(rng, user[source], item[source])
+        items = item_counts(rng, self._names, genre[source])
+        area = self._receipts.draw(rng, user[source], item[source])
         purchases = Purchases(
             second=moment[order],
             user=user[source][order],
@@ -277,40 +318,17 @@ class EventLog:
             coupon=events["item"][shown],
             purchase=purchase,
             page_serial=events["serial"][shown],
-            referrer=_referrers(rng, len(shown), self.n_referrers),
+            referrer=referrers(rng, len(shown), self.n_referrers),
             session=session,
         )
         return purchases, visits
-
-    def _purchase_areas(
-        self, rng: np.random.Generator, user: np.ndarray, item: np.ndarray
-    ) -> np.ndarray:
-        """Draw the area on the receipt: home if listed, shop's own, nearest listed."""
-        home = self.users.home_area[user]
-        own = self.coupons.small_area[item]
-        lists = self.coupons.area_lists[item]
-        at_home = lists[np.arange(len(item)), home] & (
-            rng.random(len(user)) < RECEIPT_HOME
-        )
-        other = np.where(lists, self._area_km[home], np.inf).argmin(axis=1)
-        area = np.where(rng.random(len(user)) < RECEIPT_OWN, own, other)
-        area = np.where(at_home, home, area)
-        odd = rng.random(len(user)) < 0.0012
-        return np.where(odd, rng.integers(0, lists.shape[1], len(user)), area)
-
-
-def _counts_before(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draw the number of looks before a purchase, for purchases with looks."""
-    shares = np.array([0.40, 0.23, 0.144, 0.107, 0.05, 0.03, 0.02, 0.012, 0.007])
-    return rng.choice(len(shares), size=n, p=shares / shares.sum())
 
 
 def _repeat_looks(rng: np.random.Generator, looked: Pairs) -> dict[str, np.ndarray]:
     """Rows of pairs that did not end in a purchase."""
     user, item, day = looked.user, looked.item, looked.day
     n = len(user)
-    shares = np.array([0.817, 0.128, 0.032, 0.0118, 0.005, 0.0024, 0.0013, 0.0013])
-    times = 1 + rng.choice(len(shares), size=n, p=shares / shares.sum())
+    times = counts_of_looks(rng, n)
     index = np.repeat(np.arange(n), times)
     slot = (rng.random(len(index)) < SPLIT_SHARE).astype(np.int64)
     return {
@@ -322,38 +340,3 @@ def _repeat_looks(rng: np.random.Generator, looked: Pairs) -> dict[str, np.ndarr
         "slot": slot,
         "rank": rng.random(len(index)),
     }
-
-
-def _page_serials(
-    rng: np.random.Generator, starts: np.ndarray, session: np.ndarray
-) -> np.ndarray:
-    """Page number within the session: starts at 1 or later, then grows by steps."""
-    n = len(session)
-    first = np.where(
-        rng.random(len(starts)) < 0.55, 1, 1 + rng.geometric(0.28, len(starts))
-    )
-    step = 1 + np.floor(rng.exponential(1.0, n) ** 2.2 * 0.66).astype(np.int64)
-    # A handful of visits come after very many pages, as the published maximum shows.
-    endless = rng.random(n) < ENDLESS_SESSIONS
-    step = np.where(endless, rng.integers(1290, 1366, n), step)
-    walked = np.cumsum(step)
-    return first[session] + walked - walked[starts][session]
-
-
-def _item_counts(
-    rng: np.random.Generator, names: Names, genre: np.ndarray
-) -> np.ndarray:
-    mean = published.genre_array(published.GENRE_ITEMS, names.genres)[genre]
-    # Half of those who buy several buy two.
-    several = np.clip((mean - 1) / 1.75, 0, 0.75)
-    more = 1 + rng.geometric(0.57, len(genre))
-    return np.where(rng.random(len(genre)) < several, np.minimum(more, 30), 1)
-
-
-def _referrers(rng: np.random.Generator, n: int, n_referrers: int) -> np.ndarray:
-    top = np.array(published.TOP_REFERRERS) / 100
-    level = rng.random(n)
-    bounds = np.cumsum(top)
-    chosen = np.searchsorted(bounds, level, side="right")
-    tail = np.floor((n_referrers - len(top)) * rng.random(n) ** 2.2).astype(np.int64)
-    return np.where(chosen < len(top), chosen, len(top) + tail)

@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from ml.sample_data import published
 from ml.sample_data.names import Names
-from ml.sample_data.streams import draw_quota
+from ml.sample_data.streams import draw_quota, even_levels
 
 COARSE_PRICES = 0.45
 # Share of shops that list every area.
@@ -49,9 +49,12 @@ def places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndar
 
 
 def prices(
-    rng: np.random.Generator, names: Names, genre: np.ndarray
+    rng: np.random.Generator, names: Names, genre: np.ndarray, sizes: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Catalogue and discount price of each shop's offer, in yen."""
+    """Catalogue and discount price of each shop's offer, in yen.
+
+    ``sizes`` are coupons per shop; prices spread as published over the coupons.
+    """
     catalog = np.empty(len(genre))
     discount = np.empty(len(genre))
     levels = np.array([0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0])
@@ -60,10 +63,12 @@ def prices(
         n = len(members)
         _, discount_sd, mean, sd = published.PRICES[slug][:4]
         points = (50, *published.RATES[slug])
-        z_catalog = norm.ppf((rng.permutation(n) + rng.random(n)) / max(n, 1))
+        z_catalog = norm.ppf(even_levels(rng, sizes[members]))
         z_catalog = np.clip(z_catalog, -3.5, 3.5)
         z_free = rng.normal(0, 1, n)
-        rate = linked_rates(z_catalog, z_free, sd, discount_sd, levels, points)
+        rate = linked_rates(
+            z_catalog, z_free, sizes[members], sd, discount_sd, levels, points
+        )
         low = rng.random(n) < 0.006
         rate[low] = rng.choice([0.0, 0.2, 0.3, 0.4, 0.45], size=int(low.sum()))
         raw = np.exp(mean + sd * z_catalog)
@@ -79,6 +84,7 @@ def prices(
 def linked_rates(
     z_catalog: np.ndarray,
     z_free: np.ndarray,
+    sizes: np.ndarray,
     sd: float,
     wanted_sd: float,
     levels: np.ndarray,
@@ -91,8 +97,10 @@ def linked_rates(
         link = (low + high) / 2
         z_keep = link * z_catalog + np.sqrt(1 - link**2) * z_free
         rate = np.interp(1 - norm.cdf(z_keep), levels, points) / 100
-        spread = np.std(sd * z_catalog + np.log(1 - rate)) if len(rate) > 1 else 0.0
-        if spread < wanted_sd:
+        log_price = sd * z_catalog + np.log(1 - rate)
+        mean = (sizes * log_price).sum() / max(sizes.sum(), 1)
+        spread = (sizes * (log_price - mean) ** 2).sum() / max(sizes.sum(), 1)
+        if np.sqrt(spread) < wanted_sd:
             low = link
         else:
             high = link
@@ -148,7 +156,9 @@ def areas(
         least = max(1.0, 0.75 * p25)
         largest = min(top, p95 * 1.12 + 1)
         drawn = np.interp(
-            rng.random(len(members)), levels, (1, least, p25, p50, p75, p95, largest)
+            even_levels(rng, sizes[members]),
+            levels,
+            (1, least, p25, p50, p75, p95, largest),
         )
         everywhere = rng.random(len(members)) < ALL_AREAS.get(slug, 0.0)
         drawn[everywhere] = n_areas
@@ -205,17 +215,14 @@ def usable(
         shares = np.array(list(patterns.values())) / 100
         digits = np.array([[int(d) for d in text] for text in patterns])
         rest = max(1 - shares.sum(), 1e-9)
-        drawn = rng.choice(
-            len(shares) + 1,
-            size=len(members),
-            p=np.append(shares, rest) / (shares.sum() + rest),
-        )
+        level = even_levels(rng, sizes[members]) * (shares.sum() + rest)
+        drawn = np.searchsorted(np.cumsum(shares), level, side="right")
         flags = np.ones((len(members), 9), dtype=np.int64)
         is_listed = drawn < len(shares)
         flags[is_listed] = digits[drawn[is_listed]]
         if slug in published.USABLE_ZERO:
             flags[~is_listed] = other_patterns(
-                rng, slug, shares, digits, rest, int((~is_listed).sum())
+                rng, slug, shares, digits, rest, sizes[members][~is_listed]
             )
         usable[members] = flags
     return usable
@@ -227,7 +234,7 @@ def other_patterns(
     shares: np.ndarray,
     digits: np.ndarray,
     rest: float,
-    n: int,
+    sizes: np.ndarray,
 ) -> np.ndarray:
     """Draw patterns outside the common ones so that the day-wise shares hold."""
     zero = np.array(published.USABLE_ZERO[slug]) / 100
@@ -236,8 +243,8 @@ def other_patterns(
     zero_left = np.clip((zero - shares @ (digits == 0)) / rest, 0, 0.95)
     two[[0, 1, 2, 3, 7]] = np.array([0.06, 0.045, 0.045, 0.035, 0.19]) * rest
     two_left = np.clip((two - shares @ (digits == 2)) / rest, 0, 0.95)
-    level = rng.random((n, 9))
-    flags = np.ones((n, 9), dtype=np.int64)
+    level = np.stack([even_levels(rng, sizes) for _ in range(9)], axis=1)
+    flags = np.ones(level.shape, dtype=np.int64)
     flags[level < zero_left] = 0
     flags[(level >= zero_left) & (level < zero_left + two_left)] = 2
     return flags

@@ -60,11 +60,13 @@ GENRE_PURCHASES = _by_genre(
 GENRE_VIEWS_PER_FLAGGED = _by_genre(
     27.83, 40.9, 33.17, 68.14, 24.37, 29.95, 20.69, 23.41, 23.56, 25.23, 27.61,
     21.11, 24.81)
-# Other is aimed a point high: certain first purchases lean to men.
 GENRE_FEMALE = _by_genre(
-    .64, .44, .565, .406, .539, .46, .857, .71, .891, .96, .73, .687, .864)
+    .64, .44, .554, .406, .539, .46, .857, .71, .891, .96, .73, .687, .864)
 GENRE_OWN_PREFECTURE = _by_genre(
     .12, .63, .16, .22, .26, .47, .75, .67, .67, .69, .40, .61, .70)
+# Odds of buying a coupon of the own prefecture over one of another.
+GENRE_OWN_PREFECTURE_ODDS = _by_genre(
+    1.0, 12.3, 1.4, 6.8, 1.8, 20.6, 21.9, 12.5, 13.9, 13.3, 3.5, 7.0, 15.5)
 GENRE_ITEMS = _by_genre(
     1.2, 2.2, 1.05, 1.5, 1.1, 1.8, 1.02, 1.05, 1.02, 1.02, 1.02, 1.02, 1.02)
 GENRE_REISSUED = _by_genre(
@@ -226,6 +228,10 @@ GENRE_PLACE = {
     "health": (83.6, 0, 0, 0, 0, 0, 0, 0, 100, 0),
     "beauty": (44.2, 2.3, 4.7, 2.3, 4.7, 0, 4.7, 4.7, 55.8, 20.9),
 }
+# Percent of purchases by the shop's large area; the other three share the rest.
+LARGE_AREA_PURCHASES = {
+    "kanto": 59.6, "kansai": 18.3, "kyushu": 5.8, "tokai": 5.3, "hokkaido": 3.9,
+    "tohoku": 2.3}
 # Listed areas per coupon: p25, p50, p75, p95, max; percent with one prefecture.
 GENRE_AREAS = {
     "delivery": (12, 14, 16, 19, 55, .1), "food": (1, 1, 1, 3, 14, 81.3),

@@ -6,10 +6,10 @@ import numpy as np
 
 from ml.sample_data import calendar, published
 from ml.sample_data.names import Names
-from ml.sample_data.streams import draw_quota, quota
+from ml.sample_data.streams import draw_quota, even_levels, quota
 
 # How much longer lives of shops are than the year lets one see.
-REISSUE_LEVEL = 0.98
+REISSUE_LEVEL = 1.0
 
 
 def releases(
@@ -153,12 +153,14 @@ def shops(
         mean_size = 3.3
         share = multi / mean_size / (multi / mean_size + 1 - multi)
         m = 4 * n + 20
-        size = np.where(rng.random(m) < share, 1 + rng.geometric(1 / 2.2, m), 1)
+        size = _reissues(rng, m, share)
         size = np.where(
             (size > 1) & (rng.random(m) < 0.02), size + rng.integers(5, 40, m), size
         )
         owner = np.repeat(np.arange(m), size)
-        start = rng.random(m) * 1000 - 630
+        start = np.empty(m)
+        for members in (np.flatnonzero(size == 1), np.flatnonzero(size > 1)):
+            start[members] = even_levels(rng, np.ones(len(members))) * 1000 - 630
         gap = rng.lognormal(np.log(24.0), 1.1, len(owner))
         begin = np.concatenate([[0], np.cumsum(size)[:-1]])
         gap[begin] = 0
@@ -174,6 +176,13 @@ def shops(
         first += int(ranked.max()) + 1
     _, shop = np.unique(shop, return_inverse=True)
     return shop
+
+
+def _reissues(rng: np.random.Generator, n: int, share: float) -> np.ndarray:
+    """Issues per shop: one, or with chance ``share`` two and more (geometric)."""
+    level = even_levels(rng, np.ones(n))
+    tail = np.log1p(-np.minimum(level / share, 1 - 1e-9)) / np.log(1 - 1 / 2.2)
+    return np.where(level < share, 2 + np.floor(tail), 1).astype(np.int64)
 
 
 def display_days(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+# Weights held at once; bounds the memory of large worlds.
+CELLS_PER_BLOCK = 4_000_000
 Plan = dict[int, tuple[np.ndarray, np.ndarray]]
 
 

@@ -41,6 +41,21 @@ def quota(shares: np.ndarray, n: int) -> np.ndarray:
     return counts
 
 
+def even_levels(rng: np.random.Generator, sizes: np.ndarray) -> np.ndarray:
+    """Return numbers in 0..1, in random order, that lie evenly.
+
+    Evenly means: where the i-th number counts ``sizes[i]`` times, the share of
+    numbers below any level is close to that level.
+    """
+    order = rng.permutation(len(sizes))
+    width = np.asarray(sizes, dtype=float)[order]
+    levels = np.empty(len(order))
+    levels[order] = (np.cumsum(width) - width * rng.random(len(order))) / max(
+        width.sum(), 1e-9
+    )
+    return np.where(np.asarray(sizes) > 0, levels, rng.random(len(order)))
+
+
 def draw_quota(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:
     """Return ``n`` category numbers in random order, with counts as by `quota`."""
     values = np.repeat(np.arange(len(shares)), quota(shares, n))

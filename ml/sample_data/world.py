@@ -7,27 +7,26 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 from ml.sample_data import calendar, published, truth, writer
-from ml.sample_data.behaviour import Behaviour, make_ghosts
+from ml.sample_data.activity import presence_by_week, wanted_purchases
+from ml.sample_data.behaviour import Behaviour
 from ml.sample_data.catalogue import make_coupons
-from ml.sample_data.choice import (
-    Preferences,
-    make_demand,
-    presence_by_week,
-    wanted_purchases,
-)
+from ml.sample_data.context import Context
+from ml.sample_data.demand import make_demand
 from ml.sample_data.drift import Drift
+from ml.sample_data.ghosts import make_ghosts
 from ml.sample_data.names import read_names
+from ml.sample_data.preferences import Preferences, TasteHistory
 from ml.sample_data.streams import random_hashes, stream
 from ml.sample_data.users import make_users
 from ml.settings import SYNTHETIC_MARKER
 
 # Raised whenever the same request gives other bytes.
-VERSION = 2
+VERSION = 3
 MARKER = SYNTHETIC_MARKER
 FIRST_DRIFT, LAST_DRIFT = date(2011, 7, 10), date(2012, 6, 30)
 
@@ -139,33 +138,27 @@ def _build(request: Request, directory: Path, beside: Path) -> None:
         drift = Drift(calendar.day_number(str(request.drift)) // 7)
         drift.change_prices(coupons)
     say(f"{len(users):,} users, {len(coupons):,} coupons")
-    demand = make_demand(names, users, coupons, seed, clock, drift)
+    context = Context(names, users, coupons, seed, clock)
+    demand = make_demand(context, drift)
     wanted = wanted_purchases(
         names, users, presence_by_week(users), demand.pairs_in_log
     )
-    preferences = Preferences(names, users, coupons, demand, wanted)
-    later = (calendar.N_WEEKS, preferences)
+    early = late = Preferences(context, demand.pairs, wanted)
+    change_week = calendar.N_WEEKS
     if drift is not None:
-        changed = drift.change_tastes(users, seed)
-        later = (drift.week, Preferences(names, changed, coupons, demand, wanted))
+        changed = replace(context, users=drift.change_tastes(users, seed))
+        late = Preferences(changed, demand.pairs, wanted)
+        change_week = drift.week
+    tastes = TasteHistory(early, late, change_week)
     say("tastes fitted")
     writer.write_users(directory, names, users)
     writer.write_coupons(directory, names, coupons, seed)
     writer.write_prefectures(directory, names)
     say("lists written")
     ghosts = make_ghosts(request.users, seed)
-    behaviour = Behaviour(
-        names, users, coupons, demand, preferences, later, ghosts, wanted, seed, clock
-    )
-    log = writer.LogWriter(
-        directory,
-        names,
-        users,
-        coupons,
-        random_hashes(stream(seed, "ghost hashes"), len(ghosts)),
-        behaviour.n_referrers,
-        seed,
-    )
+    behaviour = Behaviour(context, demand, tastes, ghosts, wanted)
+    ghost_hashes = random_hashes(stream(seed, "ghost hashes"), len(ghosts))
+    log = writer.LogWriter(directory, context, ghost_hashes, behaviour.n_referrers)
     n_purchases = n_visits = 0
     try:
         for week in range(calendar.TEST_WEEK):

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from ml.sample_data import calendar
-from ml.sample_data.catalogue import Coupons
+from ml.sample_data.context import Context
+from ml.sample_data.coupons import Coupons
 from ml.sample_data.events import Purchases, Visits
 from ml.sample_data.names import Names
 from ml.sample_data.streams import hash_array, random_hashes, stream
@@ -163,12 +164,12 @@ class LogWriter:
     ----------
     directory
         Where ``coupon_detail_train.csv`` and ``coupon_visit_train.csv`` go.
-    names, users, coupons
+    context
         The world.
     ghost_hashes
         Hashes of viewed coupons that stand in no list.
-    seed
-        Seed of the hashes of purchases, sessions and referrers.
+    n_referrers
+        Number of referrers in the page views.
     """
 
     DETAIL = (
@@ -182,20 +183,19 @@ class LogWriter:
     def __init__(
         self,
         directory: Path,
-        names: Names,
-        users: Users,
-        coupons: Coupons,
+        context: Context,
         ghost_hashes: np.ndarray,
         n_referrers: int,
-        seed: int,
     ) -> None:
-        self._users = hash_array(users.hashes)
-        self._coupons = hash_array(np.concatenate([coupons.hashes, ghost_hashes]))
-        self._areas = pa.array(list(names.small_area_ja), pa.string())
-        self._referrers = hash_array(
-            random_hashes(stream(seed, "referrer hashes"), n_referrers)
+        self._users = hash_array(context.users.hashes)
+        self._coupons = hash_array(
+            np.concatenate([context.coupons.hashes, ghost_hashes])
         )
-        self._seed = seed
+        self._areas = pa.array(list(context.names.small_area_ja), pa.string())
+        self._seed = context.seed
+        self._referrers = hash_array(
+            random_hashes(stream(self._seed, "referrer hashes"), n_referrers)
+        )
         self._detail = (directory / "coupon_detail_train.csv").open("wb")
         self._visit = (directory / "coupon_visit_train.csv").open("wb")
         self._detail.write((self.DETAIL + "\n").encode())

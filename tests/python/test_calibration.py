@@ -118,6 +118,10 @@ def test_outcomes_shares_and_reports() -> None:
     page = calibrate.markdown(outcomes, 22873)
     assert page.startswith("# ")
     assert "| genre | b | 10 | 11.1 |" in page
+    # The target without a value is named with its reason, outside the misses.
+    absent = page.split("## Not measured")[1].split("## All targets")[0]
+    assert "| rank | c | a property of trained models" in absent
+    assert "views" not in absent
 
 
 def test_command(sample: Path, tmp_path: Path, capsys) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from ml.sample_data.__main__ import main
 from ml.sample_data.sampling import draw_pairs
-from ml.sample_data.streams import quota
+from ml.sample_data.streams import even_levels, quota
 from ml.sample_data.world import MARKER, Request, generate
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -389,6 +389,15 @@ def test_draw_pairs_takes_different_columns_with_weight() -> None:
     assert pairs == [(0, 0), (0, 2), (1, 3), (2, 0), (2, 1), (2, 2), (2, 3)]
 
 
+def test_even_levels_leave_no_gap() -> None:
+    sizes = np.array([1, 3, 0, 2, 4])
+    levels = even_levels(np.random.default_rng(0), sizes)
+    assert ((levels >= 0) & (levels <= 1)).all()
+    # One number in every tenth of ten equal sizes, wherever the order puts it.
+    same = even_levels(np.random.default_rng(1), np.ones(10))
+    assert sorted((same * 10).astype(int)) == list(range(10))
+
+
 # -- separation --------------------------------------------------------------------
 
 
@@ -411,3 +420,16 @@ def test_the_world_shares_no_code_with_the_models() -> None:
         assert others <= allowed, path
     for path in (PROJECT / "ml" / "models").glob("*.py"):
         assert not {n for n in imports(path) if n.startswith("ml.sample_data")}, path
+
+
+def test_modules_import_each_other_in_one_direction() -> None:
+    modules = {
+        f"ml.sample_data.{path.stem}": path
+        for path in (PROJECT / "ml" / "sample_data").glob("*.py")
+    }
+    left = {name: imports(path) & set(modules) for name, path in modules.items()}
+    while left:
+        free = [name for name, needed in left.items() if not needed & set(left)]
+        assert free, f"modules in a circle, or behind one: {sorted(left)}"
+        for name in free:
+            del left[name]

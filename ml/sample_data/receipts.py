@@ -1,0 +1,98 @@
+"""Which area a receipt bears: the page that the user came by.
+
+A coupon stands on the pages of all areas that it lists. Users have usual pages: their
+home's, or that of their second place, then those of places they like. Now and then
+they come by the shop's own page, or by any; heavy buyers do so more often.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ml.sample_data import published
+from ml.sample_data.context import Context
+from ml.sample_data.streams import stream
+
+# Share of users whose first page is that of the second place.
+PAGES_ELSEWHERE = 0.4
+# Spread of personal likings, and weight of the log of an area's coupons.
+PAGE_NOISE = 0.9
+PAGE_SIZE = 0.75
+# Share of purchases by the page of the shop's own area.
+OWN_PAGE = 0.14
+# Share of purchases by any page: the most, and the rate of buying with half of it.
+ROAMING_MOST = 0.9
+ROAMING_HALF = 5.5
+# Users with this many prefectures on their receipts keep to their usual pages.
+MANY_PLACES = 22
+# Receipts with an area that the coupon does not list.
+ODD_RECEIPTS = 0.0012
+
+
+class Receipts:
+    """Draws the areas of purchases; remembers the prefectures of each user.
+
+    Parameters
+    ----------
+    context
+        The world.
+    """
+
+    def __init__(self, context: Context) -> None:
+        users = context.users
+        self._users = users
+        self._coupons = context.coupons
+        self._prefecture = context.names.small_area_prefecture
+        self._liking = _likings(context)
+        often = users.buying**2
+        self._roaming = ROAMING_MOST * often / (often + ROAMING_HALF**2)
+        self._been_to = np.zeros(
+            (len(users), len(context.names.prefectures)), dtype=bool
+        )
+
+    def draw(
+        self, rng: np.random.Generator, user: np.ndarray, item: np.ndarray
+    ) -> np.ndarray:
+        """Draw the small area of each purchase."""
+        own = self._coupons.small_area[item]
+        lists = self._coupons.area_lists[item]
+        liked = np.where(lists, self._liking[user], -np.inf).argmax(axis=1)
+        is_open = self._been_to[user].sum(axis=1) < MANY_PLACES
+        by_shop = rng.random(len(user)) < OWN_PAGE
+        by_shop &= is_open & (liked != self._users.home_area[user])
+        area = np.where(by_shop, own, liked)
+        any_listed = np.where(lists, rng.random(lists.shape), -1).argmax(axis=1)
+        roams = is_open & (rng.random(len(user)) < self._roaming[user])
+        area = np.where(roams, any_listed, area)
+        self._been_to[user, self._prefecture[area]] = True
+        odd = rng.random(len(user)) < ODD_RECEIPTS
+        return np.where(odd, rng.integers(0, lists.shape[1], len(user)), area)
+
+
+def _likings(context: Context) -> np.ndarray:
+    """How gladly each user buys on the pages of each area, shape (users, 55).
+
+    It stays the same all year: home or the second place comes first, then large
+    areas, by a personal order.
+    """
+    names, users = context.names, context.users
+    rng = stream(context.seed, "pages")
+    n = len(users)
+    areas = names.small_area_prefecture
+    size = np.array(
+        [published.PREFECTURES[slug][2] for slug in names.prefectures], dtype=float
+    )[areas]
+    split = np.array(
+        [published.SMALL_AREA_COUPONS.get(slug, 0.0) for slug in names.small_areas]
+    )
+    size = np.where(split > 0, split, size)
+    liking = rng.gumbel(0, 1, (n, len(areas))).astype(np.float32)
+    liking *= np.float32(PAGE_NOISE)
+    liking += PAGE_SIZE * np.log(size).astype(np.float32)
+    liking += np.where(
+        areas[None, :] == users.second_prefecture[:, None], np.float32(20), 0
+    )
+    elsewhere = rng.random(n) < PAGES_ELSEWHERE
+    rows = np.arange(n)
+    liking[rows, users.home_area] += np.where(elsewhere, 10, 40).astype(np.float32)
+    return liking
