@@ -105,7 +105,7 @@ class Logistic(PurchaseModel):
         # what a genre's own coefficients make of an average pair is the genre's
         is_genre = [source == CROSS_FEATURE for source in self.encoder_.sources_]
         by_column[:, is_genre] += inputs[:, is_genre] * (
-            self.crossed_coefficients_ @ self.center_[self.crossed_columns_]
+            row_sums(self.crossed_coefficients_, self.center_[self.crossed_columns_])
         )
         by_column *= self.slope_
         by_column[:, self.user_columns_] += (
