@@ -46,5 +46,5 @@ def memory_limit() -> str:
 
 
 def build_memory_limit() -> str:
-    """DuckDB's memory limit during ``dbt build`` (``PONPARE_MEMORY``, default 4GB)."""
-    return os.environ.get("PONPARE_MEMORY") or "4GB"
+    """DuckDB's memory limit during ``dbt build`` (``PONPARE_MEMORY``, default 3GB)."""
+    return os.environ.get("PONPARE_MEMORY") or "3GB"

@@ -11,7 +11,10 @@ import yaml
 
 from ml import settings
 
-VARIABLES = ("PONPARE_DATA_DIR", "PONPARE_DB", "PONPARE_CACHE", "PONPARE_ML_MEMORY")
+VARIABLES = (
+    *("PONPARE_DATA_DIR", "PONPARE_DB", "PONPARE_CACHE"),
+    *("PONPARE_MEMORY", "PONPARE_ML_MEMORY"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -46,12 +49,29 @@ def test_empty_variables_count_as_unset(monkeypatch):
     test_defaults()
 
 
-def profile_path() -> str:
-    """Return the warehouse path as dbt would render it."""
+def rendered(template: str) -> str:
+    """Return an entry of the profile as dbt would render it."""
+    return jinja2.Template(template).render(env_var=os.environ.get)
+
+
+def profile() -> dict:
+    """Return the profile that dbt uses by default."""
     profiles = settings.PROJECT_DIR / "profiles.yml"
     content = yaml.safe_load(profiles.read_text(encoding="utf-8"))
-    template = content["ponpare"]["outputs"]["dev"]["path"]
-    return jinja2.Template(template).render(env_var=os.environ.get)
+    return content["ponpare"]["outputs"]["dev"]
+
+
+def profile_path() -> str:
+    """Return the warehouse path as dbt would render it."""
+    return rendered(profile()["path"])
+
+
+@pytest.mark.parametrize("limit", [None, "", "7GB"])
+def test_dbt_and_ml_agree_on_the_memory_of_a_build(monkeypatch, limit):
+    if limit is not None:
+        monkeypatch.setenv("PONPARE_MEMORY", limit)
+    of_dbt = rendered(profile()["settings"]["memory_limit"])
+    assert settings.build_memory_limit() == of_dbt
 
 
 @pytest.mark.parametrize("database", [None, "", "my.duckdb", "/abs/dir/my.duckdb"])
