@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ml.markdown import table
 from ml.variants import FULL, Outcome, Variant, by_variant
 
 TITLE = "# What each group of features brings"
@@ -69,11 +70,11 @@ def text(section: Section) -> str:
     """Return the section for a terminal."""
     rows = [HEAD, *lines_of(section)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    table = [
+    lines = [
         "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
         for row in rows
     ]
-    return "\n".join([f"{section.title}: {_setting(section)}", *map(str.rstrip, table)])
+    return "\n".join([f"{section.title}: {_setting(section)}", *map(str.rstrip, lines)])
 
 
 def with_section(page: str, section: Section) -> str:
@@ -84,9 +85,8 @@ def with_section(page: str, section: Section) -> str:
 
 
 def _markdown(section: Section) -> str:
-    ruler = ("---", *["---:"] * (len(HEAD) - 1))
-    table = [f"| {' | '.join(row)} |" for row in (HEAD, ruler, *lines_of(section))]
-    return "\n".join([section.title, "", _setting(section), "", *table]) + "\n"
+    lines = table(HEAD, lines_of(section))
+    return "\n".join([section.title, "", _setting(section), "", *lines]) + "\n"
 
 
 def _setting(section: Section) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ml.child import Cost
+from ml.markdown import table
 
 #: Users of the competition's files: the size that others are compared with.
 REAL_USERS = 22_873
@@ -85,7 +86,7 @@ def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
         "new warehouse. Peak memory is that of the largest process; DuckDB runs "
         "inside it.",
         "",
-        *_table(
+        *table(
             ("date", "cores", "memory", "DuckDB", "version of the project"),
             [
                 (
@@ -132,11 +133,11 @@ def _summary(results: Sequence[SizeResult]) -> list[str]:
             cost = result.costs[step]
             cells += [f"{cost.seconds:,.1f}", f"{cost.peak_memory_mb:,.0f}"]
         rows.append(cells)
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _speed(results: Sequence[SizeResult]) -> list[str]:
-    return _table(
+    return table(
         ("users", "model", "pairs a second", "latency p50 ms", "latency p95 ms"),
         (
             (
@@ -179,13 +180,13 @@ def _scaling(results: Sequence[SizeResult]) -> list[str]:
         f"Multiples of {base.users:,} users; `s an event` below 1 means that the step "
         "grows more slowly than purchases and page views do.",
         "",
-        *_table(head, rows),
+        *table(head, rows),
     ]
 
 
 def _size(result: SizeResult) -> list[str]:
     return [
-        *_table(
+        *table(
             ("table", "rows"),
             ((name, f"{n_rows:,}") for name, n_rows in result.rows.items()),
         ),
@@ -193,7 +194,7 @@ def _size(result: SizeResult) -> list[str]:
         "Slowest models, and the operators that take most of the time when a model's "
         "query is run again alone (`explain analyze`; writing the table is not in it):",
         "",
-        *_table(
+        *table(
             ("model", "s", "rows", "what bounds it"),
             (
                 (m.name, f"{m.seconds:.2f}", _count(m.n_rows), m.bound_by)
@@ -203,7 +204,7 @@ def _size(result: SizeResult) -> list[str]:
         "",
         "Slowest tests, with the rows of the model tested:",
         "",
-        *_table(
+        *table(
             ("test", "s", "rows"),
             ((t.name, f"{t.seconds:.2f}", _count(t.n_rows)) for t in result.tests),
         ),
@@ -216,11 +217,3 @@ def _steps(results: Sequence[SizeResult]) -> list[str]:
 
 def _count(n_rows: int | None) -> str:
     return "view" if n_rows is None else f"{n_rows:,}"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    ruler = ["---"] + ["---:"] * (len(head) - 1)
-    return [
-        f"| {' | '.join(cell.replace('|', '/') for cell in row)} |"
-        for row in (head, ruler, *rows)
-    ]

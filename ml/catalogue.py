@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ml import cli
 from ml.manifest import is_not_null, last_sentence, models, read_manifest
+from ml.markdown import table
 
 EXAMPLE = "example: python -m ml.catalogue --write docs/features.md"
 
@@ -154,7 +155,7 @@ def markdown(features: Sequence[Feature], marts: Sequence[Mart]) -> str:
     for group in groups:
         members = [feature for feature in features if feature.group == group]
         lines += ["", f"## {group.capitalize()}: {len(members)}", ""]
-        lines += _table(
+        lines += table(
             ("feature", "type", "meaning", "mart", "window", "null means"),
             (
                 (
@@ -167,11 +168,13 @@ def markdown(features: Sequence[Feature], marts: Sequence[Mart]) -> str:
                 )
                 for feature in members
             ),
+            numbers=False,
         )
     lines += ["", "## Marts", ""]
-    lines += _table(
+    lines += table(
         ("mart", "grain", "features"),
         ((f"`{mart.name}`", mart.grain, str(mart.n_features)) for mart in marts),
+        numbers=False,
     )
     return "\n".join(lines) + "\n"
 
@@ -210,13 +213,6 @@ def _is_feature_mart(node: dict) -> bool:
 
 def _pair_marts_last(item: tuple[str, dict]) -> tuple[bool, str]:
     return item[0] in PAIR_MARTS, item[0]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [
-        f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in lines
-    ]
 
 
 def _line(text: str) -> str:

@@ -23,6 +23,7 @@ import pyarrow as pa
 from ml import cli, metrics, oracle, settings
 from ml.fitting import score_with_every_model
 from ml.grid import ScoredGrid
+from ml.markdown import table
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.oracle_report --data data/seed-1 data/seed-2"
@@ -52,8 +53,8 @@ def _run(options: argparse.Namespace) -> None:
     except oracle.TruthError as error:
         raise cli.CommandError(str(error)) from error
     rows = pd.concat(reports)
-    for title, table in tables(rows).items():
-        print(f"\n{title}\n{table.to_string()}")
+    for title, wide in tables(rows).items():
+        print(f"\n{title}\n{wide.to_string()}")
     if options.write is not None:
         options.write.write_text(markdown(rows), encoding="utf-8")
 
@@ -177,11 +178,11 @@ def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _wide(rows: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
-    table = rows.pivot_table(index="model", columns=across, values=value, sort=False)
+    wide = rows.pivot_table(index="model", columns=across, values=value, sort=False)
     if across == "sample":
-        table["mean"] = table.mean(axis=1)
+        wide["mean"] = wide.mean(axis=1)
     return (
-        table.sort_values(table.columns[-1], ascending=value == "regret")
+        wide.sort_values(wide.columns[-1], ascending=value == "regret")
         .round(5)
         .rename_axis(None)
         .rename_axis(None, axis=1)
@@ -200,24 +201,14 @@ def markdown(rows: pd.DataFrame) -> str:
         "but by luck. A drawn week takes the week's purchases anew from the "
         f"intensities; figures are means over {DRAWN_WEEKS} of them.",
     ]
-    for title, table in tables(rows).items():
-        head = ["model", *(str(column) for column in table.columns)]
-        lines += [
-            "",
-            f"## {title}",
-            "",
-            _row(head),
-            _row(["---"] + ["---:"] * (len(head) - 1)),
+    for title, wide in tables(rows).items():
+        head = ["model", *map(str, wide.columns)]
+        cells = [
+            [str(name), *(f"{value:.5f}" for value in values)]
+            for name, values in zip(wide.index, wide.to_numpy(), strict=True)
         ]
-        lines += [
-            _row([str(name), *(f"{value:.5f}" for value in values)])
-            for name, values in zip(table.index, table.to_numpy(), strict=True)
-        ]
+        lines += ["", f"## {title}", "", *table(head, cells)]
     return "\n".join(lines) + "\n"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
