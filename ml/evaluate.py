@@ -16,7 +16,6 @@ from ml import metrics
 from ml.grid import ScoredGrid
 from ml.warehouse import Warehouse
 
-N_BOOTSTRAP = 500
 CHEAP_YEN = 100
 
 
@@ -109,7 +108,9 @@ def evaluate(
     reference
         The model from which the others' MAP@10 is subtracted, with its interval.
     """
-    counts = metrics.bootstrap_counts(context.n_users, N_BOOTSTRAP, random_state)
+    counts = metrics.bootstrap_counts(
+        context.n_users, metrics.N_BOOTSTRAP, random_state
+    )
     n_candidates = len(labels)
     of_candidates = counts[:, :n_candidates]
     measured: list[Metric] = []

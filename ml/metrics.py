@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 TOP_K = 10
+#: Samples that an interval is taken of.
+N_BOOTSTRAP = 500
 
 
 def top_k(scores: np.ndarray, k: int = TOP_K) -> np.ndarray:
@@ -109,9 +111,22 @@ def ratio_interval(
     samples = np.divide(
         counts @ numerator, below, out=np.full(len(counts), np.nan), where=below > 0
     )
+    return float(numerator.sum() / total), *percentile_interval(samples, level)
+
+
+def percentile_interval(
+    samples: np.ndarray, level: float = 0.95
+) -> tuple[float, float]:
+    """Return the bounds between which the middle share of bootstrap samples lies.
+
+    Samples that are NaN do not count; without any other both bounds are NaN.
+    """
+    known = samples[~np.isnan(samples)]
+    if not len(known):
+        return float("nan"), float("nan")
     tail = (1 - level) / 2
-    low, high = np.nanquantile(samples, [tail, 1 - tail])
-    return float(numerator.sum() / total), float(low), float(high)
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 class ScoreHistogram:
@@ -151,12 +166,10 @@ class ScoreHistogram:
         self, counts: np.ndarray, level: float = 0.95
     ) -> dict[str, tuple[float, float, float]]:
         """Return AUC and PR-AUC, each with its bootstrap percentile interval."""
-        tail = (1 - level) / 2
-        intervals = {}
-        for name, values in self.samples(counts).items():
-            low, high = np.nanquantile(values[1:], [tail, 1 - tail])
-            intervals[name] = (float(values[0]), float(low), float(high))
-        return intervals
+        return {
+            name: (float(values[0]), *percentile_interval(values[1:], level))
+            for name, values in self.samples(counts).items()
+        }
 
     def samples(self, counts: np.ndarray) -> dict[str, np.ndarray]:
         """Return AUC and PR-AUC of the users as they are, then of each sample.

@@ -15,7 +15,6 @@ from ml.neutral import neutralised
 from ml.pairs import FeatureContract, Features, TrainingSet
 from ml.progress import note
 
-N_BOOTSTRAP = 500
 FULL = "full"
 
 
@@ -153,13 +152,15 @@ def compare(
     sampled_users : ndarray of intp
         Places of the users whose pairs the AUC is taken of, ascending.
     """
-    counts = metrics.bootstrap_counts(n_users, N_BOOTSTRAP, random_state)
+    counts = metrics.bootstrap_counts(n_users, metrics.N_BOOTSTRAP, random_state)
     outcomes = _compare_map(variants, _precisions(variants, weeks, n_users), counts)
-    counts = metrics.bootstrap_counts(len(sampled_users), N_BOOTSTRAP, random_state)
+    counts = metrics.bootstrap_counts(
+        len(sampled_users), metrics.N_BOOTSTRAP, random_state
+    )
     samples = _auc_samples(variants, weeks, sampled_users, counts)
     for variant, values in zip(variants, samples, strict=True):
         difference = values - samples[0]
-        low, high = _percentiles(difference[1:])
+        low, high = metrics.percentile_interval(difference[1:])
         outcomes.append(
             _outcome(
                 *(variant, "auc", values[0], difference[0], low, high),
@@ -223,14 +224,6 @@ def _auc_samples(
     return np.divide(
         total, n_defined, out=np.full_like(total, np.nan), where=n_defined > 0
     )
-
-
-def _percentiles(samples: np.ndarray) -> tuple[float, float]:
-    """Return the bounds of the 95 % interval, NaN without a week to take it of."""
-    if np.isnan(samples).all():
-        return float("nan"), float("nan")
-    low, high = np.nanquantile(samples, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _outcome(
