@@ -14,7 +14,7 @@ history as (
         count(*) as n_purchases,
         count(*) filter (where age_days < 28) as n_purchases_28d,
         sum(spend_yen) as spend_yen,
-        sum(discount_price_yen) as price_yen,
+        sum(unit_price_yen) as price_yen,
         min(age_days) as days_since_last_purchase
     from {{ ref('int_purchases_before_cutoff') }}
     group by cutoff_date, user_id
