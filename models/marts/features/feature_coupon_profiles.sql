@@ -2,12 +2,7 @@
 {%- set weights = var('cosine_weights') %}
 
 with candidates as (
-    select
-        candidates.cutoff_date,
-        coupons.*
-    from {{ ref('int_candidate_coupons') }} as candidates
-    inner join {{ ref('dim_coupons') }} as coupons
-        on candidates.coupon_id = coupons.coupon_id
+    select * from {{ ref('feature_coupons') }}
 ),
 
 rarity as (

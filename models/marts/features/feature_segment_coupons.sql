@@ -13,12 +13,7 @@ segments as (
 ),
 
 candidates as (
-    select
-        candidates.cutoff_date,
-        coupons.*
-    from {{ ref('int_candidate_coupons') }} as candidates
-    inner join {{ ref('dim_coupons') }} as coupons
-        on candidates.coupon_id = coupons.coupon_id
+    select * from {{ ref('feature_coupons') }}
 ),
 
 segment_coupons as (
