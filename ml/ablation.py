@@ -19,6 +19,8 @@ import numpy as np
 
 from ml import cli, settings
 from ml.ablation_page import Section, text, with_section
+from ml.chosen import parameters_text
+from ml.judged import MIN_FITTING_WEEKS, split_weeks
 from ml.models import MODELS, build
 from ml.pairs import (
     FeatureContract,
@@ -30,13 +32,6 @@ from ml.pairs import (
 )
 from ml.progress import note, step
 from ml.publish import insert_rows
-from ml.search import (
-    MIN_FITTING_WEEKS,
-    default_settings,
-    parameters_text,
-    split_weeks,
-)
-from ml.train import code_version
 from ml.variants import (
     FittedVariant,
     JudgedWeek,
@@ -46,6 +41,7 @@ from ml.variants import (
     score_variants,
     variants_of,
 )
+from ml.version import code_version
 from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.ablation --model logistic_regression --alone"
@@ -57,9 +53,11 @@ N_AUC_USERS = 2_000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = cli.parser("ablation", __doc__, EXAMPLE)
-    default = default_settings().best_model
     parser.add_argument(
-        "--model", default=default, choices=MODELS, help="(default: %(default)s)"
+        "--model",
+        default="logistic_regression",
+        choices=MODELS,
+        help="(default: %(default)s)",
     )
     parser.add_argument(
         "--alone", action="store_true", help="also fit each group without the others"
@@ -87,8 +85,7 @@ def ablate(options: argparse.Namespace) -> None:
     WarehouseError
         The warehouse is not built, or has too few weeks to choose on.
     """
-    if options.write is not None and not options.write.parent.is_dir():
-        raise cli.CommandError(f"--write: {options.write.parent} is no directory.")
+    cli.check_writable(options.write)
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with open_warehouse(read_only=True) as warehouse:
         _check_table(warehouse)

@@ -24,7 +24,7 @@ from ml.bench_page import REAL_USERS, Machine, SizeResult, Speed, Timed, markdow
 from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
 from ml.manifest import dbt_command
-from ml.train import code_version
+from ml.version import code_version
 from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.bench --users 2000 --write docs/benchmarks.md"
@@ -70,8 +70,7 @@ def _run(options: argparse.Namespace) -> None:
         raise cli.CommandError(f"--users must be {MIN_USERS} or more.")
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
-    if options.write is not None and not options.write.parent.is_dir():
-        raise cli.CommandError(f"--write: {options.write.parent} is no directory.")
+    cli.check_writable(options.write)
     results = [
         measure(users, options.seed, not options.no_train, options.keep)
         for users in dict.fromkeys(options.users)

@@ -7,6 +7,7 @@ import datetime as dt
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from ml import settings
 from ml.raw_files import RawFileError
@@ -40,6 +41,12 @@ def date(text: str) -> dt.date:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a date like 2012-06-10"
         ) from error
+
+
+def check_writable(path: Path | None) -> None:
+    """Raise CommandError unless the file of an option --write has a directory."""
+    if path is not None and not path.parent.is_dir():
+        raise CommandError(f"--write: {path.parent} is no directory.")
 
 
 def run(verb: Callable[[], object]) -> int:

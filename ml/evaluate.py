@@ -39,16 +39,38 @@ class Context:
     ----------
     n_users : int
         Users of user_list, candidates or not.
+    position : ndarray of intp, shape (n_candidate_users,)
+        Place of each candidate among all users, in the order of ``user_id``.
     user_slices : dict of ndarray of bool, shape (n_candidate_users,)
     genre : ndarray of object, shape (n_coupons,)
     is_cheap : ndarray of bool, shape (n_coupons,)
         Whether the coupon costs 100 yen or less.
+    was_viewed : ndarray of bool, shape (n_candidate_users, n_coupons)
+        Whether the user had looked at the coupon before the cutoff.
     """
 
     n_users: int
+    position: np.ndarray
     user_slices: dict[str, np.ndarray]
     genre: np.ndarray
     is_cheap: np.ndarray
+    was_viewed: np.ndarray
+
+
+@dataclass(frozen=True)
+class PerUser:
+    """AP@10 of every user of user_list, from which means over weeks are taken.
+
+    Attributes
+    ----------
+    precision : dict of ndarray of float64, shape (n_users,)
+        Per model, in the order of ``user_id``.
+    dear_precision : dict of ndarray of float64, shape (n_users,)
+        The same among the coupons above 100 yen alone.
+    """
+
+    precision: dict[str, np.ndarray]
+    dear_precision: dict[str, np.ndarray]
 
 
 def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
@@ -64,7 +86,13 @@ def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
         "where cutoff_date = ? order by coupon_id",
         cutoff,
     )
-    ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
+    viewed = warehouse.table(
+        "select user_id, coupon_id from features.feature_user_coupon_views "
+        "where cutoff_date = ?",
+        cutoff,
+    )
+    everyone = warehouse.table("select user_id from core.dim_users order by user_id")
+    position = np.searchsorted(everyone["user_id"].to_numpy(), grid.candidates.user_ids)
     sex, age, known, history = (
         users[name].to_numpy(zero_copy_only=False) for name in users.column_names
     )
@@ -82,11 +110,18 @@ def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
         if low == high:
             name = f"purchases_{low}"
         slices[name] = (history >= low) & (history <= high)
+    was_viewed = np.zeros(grid.candidates.shape, dtype=bool)
+    was_viewed[
+        np.searchsorted(grid.candidates.user_ids, viewed["user_id"].to_numpy()),
+        np.searchsorted(grid.candidates.coupon_ids, viewed["coupon_id"].to_numpy()),
+    ] = True
     return Context(
-        n_users,
+        len(everyone),
+        position,
         slices,
         coupons["genre"].to_numpy(zero_copy_only=False),
         coupons["discount_price_yen"].to_numpy() <= CHEAP_YEN,
+        was_viewed,
     )
 
 
@@ -97,7 +132,7 @@ def evaluate(
     thresholds: dict[str, float],
     reference: str,
     random_state: int = 0,
-) -> list[Metric]:
+) -> tuple[list[Metric], PerUser]:
     """Measure every model of the grid.
 
     Parameters
@@ -107,63 +142,87 @@ def evaluate(
         Per model the probability from which a pair counts as predicted.
     reference
         The model from which the others' MAP@10 is subtracted, with its interval.
+
+    Returns
+    -------
+    list of Metric
+    PerUser
     """
-    counts = metrics.bootstrap_counts(
-        context.n_users, metrics.N_BOOTSTRAP, random_state
-    )
-    n_candidates = len(labels)
-    of_candidates = counts[:, :n_candidates]
+    n_users = context.n_users
+    counts = metrics.bootstrap_counts(n_users, metrics.N_BOOTSTRAP, random_state)
+    of_candidates = counts[:, context.position]
+    dear = np.flatnonzero(~context.is_cheap)
     measured: list[Metric] = []
-    precisions: dict[str, np.ndarray] = {}
+    per_user = PerUser({}, {})
     for name, scores in grid.scores.items():
         ranking = metrics.top_k(scores)
-        precisions[name] = metrics.average_precision(ranking, labels)
+        precision = metrics.average_precision(ranking, labels)
+        dear_precision = metrics.average_precision(
+            metrics.top_k(scores[:, dear]), labels[:, dear]
+        )
+        per_user.precision[name] = _of_everyone(precision, context)
+        per_user.dear_precision[name] = _of_everyone(dear_precision, context)
         measured += [
             Metric(name, *row)
             for row in (
-                *_ranking_rows(
-                    scores, ranking, precisions[name], labels, context, counts
-                ),
+                *_ranking_rows(ranking, precision, labels, context, counts),
+                _mean_row("above_100_yen", per_user.dear_precision[name], counts),
+                *_unviewed_rows(scores, labels, context, counts),
                 *_probability_rows(scores, labels, of_candidates),
                 *_confusion_rows(scores, labels, thresholds[name]),
             )
         ]
-    everyone = np.ones(context.n_users)
-    for name, precision in precisions.items():
+    for name, precision in per_user.precision.items():
         if name != reference:
-            difference = _padded(precisions[reference] - precision, context.n_users)
+            gain = per_user.precision[reference] - precision
             measured.append(
                 Metric(
                     reference,
                     "map_at_10_difference",
                     f"to_{name}",
-                    *metrics.ratio_interval(difference, everyone, counts),
+                    *metrics.ratio_interval(gain, np.ones(n_users), counts),
                 )
             )
-    return measured
+    return measured, per_user
 
 
-def _padded(values: np.ndarray, n_users: int) -> np.ndarray:
-    """Append zeros for users of user_list who are no candidates."""
-    return np.concatenate([values, np.zeros(n_users - len(values))])
+def _of_everyone(values: np.ndarray, context: Context) -> np.ndarray:
+    """Return the candidates' values among all users, 0 for those who are none."""
+    placed = np.zeros(context.n_users)
+    placed[context.position] = values
+    return placed
+
+
+def _mean_row(slice_name: str, precision: np.ndarray, counts: np.ndarray) -> tuple:
+    """Return the row of MAP@10 over all users of user_list."""
+    everyone = np.ones(len(precision))
+    interval = metrics.ratio_interval(precision, everyone, counts)
+    return ("map_at_10", slice_name, *interval)
+
+
+def _unviewed_rows(
+    scores: np.ndarray, labels: np.ndarray, context: Context, counts: np.ndarray
+) -> Iterator[tuple]:
+    """Yield MAP@10 without the pairs that the user had looked at before the cutoff."""
+    if not context.was_viewed.any():
+        return
+    is_new = ~context.was_viewed
+    precision = metrics.average_precision(
+        metrics.top_k(np.where(is_new, scores, -np.inf)), labels & is_new
+    )
+    yield _mean_row("not_viewed_before", _of_everyone(precision, context), counts)
 
 
 def _ranking_rows(
-    scores: np.ndarray,
     ranking: np.ndarray,
     precision: np.ndarray,
     labels: np.ndarray,
     context: Context,
     counts: np.ndarray,
 ) -> Iterator[tuple]:
-    n_users = context.n_users
-    of_candidates = counts[:, : len(labels)]
+    of_candidates = counts[:, context.position]
     is_buyer = labels.any(axis=1)
-    yield (
-        "map_at_10",
-        "all",
-        *metrics.ratio_interval(_padded(precision, n_users), np.ones(n_users), counts),
-    )
+    yield _mean_row("all", _of_everyone(precision, context), counts)
     yield (
         "map_at_10",
         "buyers",
@@ -184,23 +243,8 @@ def _ranking_rows(
             ),
         )
     had_bought = ~context.user_slices["purchases_0"]
-    yield (
-        "map_at_10",
-        "all_but_never_buyers",
-        *metrics.ratio_interval(
-            _padded(precision * had_bought, n_users), np.ones(n_users), counts
-        ),
-    )
-    dear = np.flatnonzero(~context.is_cheap)
-    dear_precision = metrics.average_precision(
-        metrics.top_k(scores[:, dear]), labels[:, dear]
-    )
-    yield (
-        "map_at_10",
-        "above_100_yen",
-        *metrics.ratio_interval(
-            _padded(dear_precision, n_users), np.ones(n_users), counts
-        ),
+    yield _mean_row(
+        "all_but_never_buyers", _of_everyone(precision * had_bought, context), counts
     )
     shown = np.zeros_like(labels)
     np.put_along_axis(shown, ranking, True, axis=1)

@@ -1,4 +1,4 @@
-"""Fit models on earlier weeks, measure them on a later one, score with the best."""
+"""Fit models on earlier weeks, score a later one, measure what they are worth."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml import metrics
-from ml.evaluate import Metric, evaluate, read_context
+from ml.chosen import parameters_text
+from ml.evaluate import Metric, PerUser, evaluate, read_context
 from ml.grid import ScoredGrid, score_grid
 from ml.latency import ranking_latency_ms
 from ml.models import PurchaseModel, build
+from ml.models.blend import Blend
+from ml.models.sampling import thin_negatives
 from ml.pairs import (
-    Candidates,
+    FeatureContract,
     TrainingSet,
     read_candidates,
     read_contract,
@@ -22,151 +25,178 @@ from ml.pairs import (
     read_training_set,
 )
 from ml.progress import step
-from ml.search import SearchResult, parameters_text
 from ml.warehouse import Warehouse
 
+#: Training pairs on which the threshold of the confusion matrix is chosen.
+THRESHOLD_ROWS = 300_000
 
-@dataclass
-class Evaluation:
-    """Every model, fitted on earlier weeks and measured on one that followed.
+
+@dataclass(frozen=True)
+class Fitted:
+    """Models, and what is kept of the pairs that they were fitted on.
 
     Attributes
     ----------
+    averages : ndarray, shape (number of numeric features,)
+        Mean of each numeric feature over the training pairs, nulls left out.
+    thresholds
+        Per model the probability that parts bought from not bought best (F1).
+    """
+
+    models: dict[str, PurchaseModel]
+    fit_seconds: dict[str, float]
+    thresholds: dict[str, float]
+    contract: FeatureContract
+    weeks: list[dt.date]
+    n_pairs: int
+    averages: np.ndarray
+
+    @property
+    def in_order(self) -> list[PurchaseModel]:
+        """The models, a blend after its members."""
+        return list(self.models.values())
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Models measured on a week that followed those they were fitted on.
+
+    Attributes
+    ----------
+    per_user
+        Average precision of each user of user_list, per model.
     model_rows
         Per model what ``ml.model_runs`` keeps of its settings, time and speed.
     """
 
     cutoff: dt.date
-    models: dict[str, PurchaseModel]
-    training: TrainingSet | None
-    grid: ScoredGrid | None
     metrics: list[Metric]
+    per_user: PerUser
     model_rows: list[dict]
 
-    def release(self) -> None:
-        """Let go of the training pairs and of the scores."""
-        self.training = self.grid = None
 
-
-@dataclass(frozen=True)
-class Scoring:
-    """A fitted model and its probabilities for every pair of a cutoff."""
-
-    model: PurchaseModel
-    training: TrainingSet
-    candidates: Candidates
-    scores: np.ndarray
-    fit_seconds: float
-
-    def ranks(self) -> np.ndarray:
-        """Return the place of each coupon in its user's list, 1 is best."""
-        order = np.argsort(-self.scores, axis=1, kind="stable")
-        ranks = np.empty(self.scores.shape, dtype=np.int32)
-        places = np.arange(1, self.scores.shape[1] + 1, dtype=np.int32)
-        np.put_along_axis(ranks, order, places[None, :], axis=1)
-        return ranks
-
-
-def measure_models(
+def fit_models(
     warehouse: Warehouse,
     weeks: Sequence[dt.date],
-    cutoff: dt.date,
-    found: SearchResult,
+    parameters: Mapping[str, dict],
+    random_state: int,
+    with_thresholds: bool = True,
+) -> Fitted:
+    """Fit the named models on the sampled pairs of some weeks.
+
+    Parameters
+    ----------
+    parameters
+        Hyper-parameters by model, a blend after its members.
+    """
+    with step(f"reading training pairs of {len(weeks)} weeks"):
+        contract = read_contract(warehouse, weeks)
+        training = read_training_set(warehouse, contract, weeks)
+    models: dict[str, PurchaseModel] = {}
+    seconds: dict[str, float] = {}
+    for name, chosen in parameters.items():
+        model = build(name, chosen, random_state)
+        adopted: list[str] = []
+        if isinstance(model, Blend):
+            model.adopt(models)
+            adopted = list(model.members_)
+        with step(f"fitting {name} on {len(training):,} pairs") as timed:
+            model.fit(training)
+        models[name] = model
+        seconds[name] = timed.seconds + sum(seconds[member] for member in adopted)
+    thresholds = {}
+    if with_thresholds:
+        with step("choosing thresholds"):
+            thresholds = _thresholds(models, training, random_state)
+    return Fitted(
+        models,
+        seconds,
+        thresholds,
+        contract,
+        list(weeks),
+        len(training),
+        np.array([_average(values) for values in training.features.numeric.T]),
+    )
+
+
+def score(warehouse: Warehouse, fitted: Fitted, cutoff: dt.date) -> ScoredGrid:
+    """Score every pair of the cutoff with every fitted model."""
+    candidates = read_candidates(warehouse, cutoff)
+    with step(f"scoring {candidates.n_pairs:,} pairs of {cutoff}"):
+        return score_grid(warehouse, fitted.contract, candidates, fitted.in_order)
+
+
+def measure(
+    warehouse: Warehouse,
+    fitted: Fitted,
+    grid: ScoredGrid,
+    reference: str,
     random_state: int,
 ) -> Evaluation:
-    """Fit every model on the weeks and measure all of them on the cutoff."""
-    training = _read_training(warehouse, weeks)
-    contract = training.features.contract
-    models: dict[str, PurchaseModel] = {}
-    fit_seconds: dict[str, float] = {}
-    thresholds: dict[str, float] = {}
-    for name, parameters in found.best_parameters.items():
-        model, fit_seconds[name] = _fit(name, parameters, random_state, training)
-        thresholds[name] = metrics.best_f1_threshold(
-            model.predict_in_chunks(training.features), training.label, training.weight
-        )
-        models[name] = model
-    fitted = list(models.values())
-    grid = _score(warehouse, training, cutoff, fitted)
+    """Compare the scores with what was bought in the week.
+
+    Parameters
+    ----------
+    reference
+        The model that the others are subtracted from.
+    """
     with step("evaluating"):
-        measured = evaluate(
+        measured, per_user = evaluate(
             grid,
             read_labels(warehouse, grid.candidates),
             read_context(warehouse, grid),
-            thresholds,
-            found.best_model,
+            fitted.thresholds,
+            reference,
             random_state,
         )
-        latency = ranking_latency_ms(warehouse, contract, grid.candidates, fitted)
-    n_pairs = grid.n_pairs
+        latency = ranking_latency_ms(
+            warehouse, fitted.contract, grid.candidates, fitted.in_order
+        )
     rows = [
-        {
-            "model_name": name,
-            "parameters": parameters_text(model.parameters()),
-            "n_training_pairs": len(training),
-            "fit_seconds": fit_seconds[name],
-            "n_evaluated_pairs": n_pairs,
+        model_row(fitted, name)
+        | {
+            "n_evaluated_pairs": grid.n_pairs,
             "predict_seconds": grid.predict_seconds[name],
-            "pairs_per_second": n_pairs / grid.predict_seconds[name],
+            "pairs_per_second": grid.n_pairs / grid.predict_seconds[name],
             "latency_p50_ms": latency[name][0],
             "latency_p95_ms": latency[name][1],
         }
+        for name in fitted.models
+    ]
+    return Evaluation(grid.candidates.cutoff, measured, per_user, rows)
+
+
+def model_row(fitted: Fitted, name: str) -> dict:
+    """Return what ``ml.model_runs`` keeps of a model, not yet measured."""
+    return {
+        "model_name": name,
+        "parameters": parameters_text(fitted.models[name].parameters()),
+        "n_training_pairs": fitted.n_pairs,
+        "fit_seconds": fitted.fit_seconds[name],
+        "first_training_cutoff": min(fitted.weeks),
+        "last_training_cutoff": max(fitted.weeks),
+        "n_evaluated_pairs": 0,
+        "predict_seconds": 0.0,
+        "pairs_per_second": None,
+        "latency_p50_ms": None,
+        "latency_p95_ms": None,
+    }
+
+
+def _thresholds(
+    models: Mapping[str, PurchaseModel], training: TrainingSet, random_state: int
+) -> dict[str, float]:
+    everything = np.ones(len(training), dtype=bool)
+    pairs, weight = thin_negatives(training, everything, THRESHOLD_ROWS, random_state)
+    return {
+        name: metrics.best_f1_threshold(
+            model.predict_in_chunks(pairs.features), pairs.label, weight
+        )
         for name, model in models.items()
-    ]
-    return Evaluation(cutoff, models, training, grid, measured, rows)
+    }
 
 
-def score_cutoff(
-    warehouse: Warehouse,
-    weeks: Sequence[dt.date],
-    cutoff: dt.date,
-    found: SearchResult,
-    random_state: int,
-) -> Scoring:
-    """Fit the best model on the weeks and score every pair of the cutoff."""
-    training = _read_training(warehouse, weeks)
-    name = found.best_model
-    model, seconds = _fit(name, found.best_parameters[name], random_state, training)
-    grid = _score(warehouse, training, cutoff, [model])
-    return Scoring(model, training, grid.candidates, grid.scores[name], seconds)
-
-
-def score_with_every_model(
-    warehouse: Warehouse,
-    weeks: Sequence[dt.date],
-    cutoff: dt.date,
-    parameters: Mapping[str, dict],
-    random_state: int,
-) -> ScoredGrid:
-    """Fit the named models on the weeks and score every pair of the cutoff."""
-    training = _read_training(warehouse, weeks)
-    models = [
-        _fit(name, chosen, random_state, training)[0]
-        for name, chosen in parameters.items()
-    ]
-    return _score(warehouse, training, cutoff, models)
-
-
-def _read_training(warehouse: Warehouse, weeks: Sequence[dt.date]) -> TrainingSet:
-    with step(f"reading training pairs of {len(weeks)} weeks"):
-        contract = read_contract(warehouse, weeks)
-        return read_training_set(warehouse, contract, weeks)
-
-
-def _fit(
-    name: str, parameters: dict, random_state: int, training: TrainingSet
-) -> tuple[PurchaseModel, float]:
-    with step(f"fitting {name} on {len(training):,} pairs") as timed:
-        model = build(name, parameters, random_state).fit(training)
-    return model, timed.seconds
-
-
-def _score(
-    warehouse: Warehouse,
-    training: TrainingSet,
-    cutoff: dt.date,
-    models: Sequence[PurchaseModel],
-) -> ScoredGrid:
-    candidates = read_candidates(warehouse, cutoff)
-    with step(f"scoring {candidates.n_pairs:,} pairs of {cutoff}"):
-        return score_grid(warehouse, training.features.contract, candidates, models)
+def _average(values: np.ndarray) -> float:
+    """Return the mean of the values that are known, NaN if there is none."""
+    known = values[~np.isnan(values)]
+    return known.mean(dtype=np.float64) if len(known) else float("nan")

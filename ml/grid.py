@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ml.models import PurchaseModel
-from ml.pairs import Candidates, FeatureContract, stream_candidates
+from ml.models.blend import Blend
+from ml.pairs import Candidates, FeatureContract, Features, stream_candidates
 from ml.progress import note
 from ml.warehouse import Warehouse
 
@@ -66,10 +67,9 @@ def score_grid(
         if n_pairs // NOTE_EVERY < (n_pairs + len(features)) // NOTE_EVERY:
             note(f"{(n_pairs + len(features)) / candidates.n_pairs:.0%}")
         n_pairs += len(features)
-        for model in models:
-            started = time.perf_counter()
-            grid.scores[model.name][rows, columns] = model.predict(features)
-            grid.predict_seconds[model.name] += time.perf_counter() - started
+        for name, (predicted, seconds) in _predict(models, features).items():
+            grid.scores[name][rows, columns] = predicted
+            grid.predict_seconds[name] += seconds
     expected = candidates.n_pairs
     if n_pairs != expected or any(np.isnan(s).any() for s in grid.scores.values()):
         raise RuntimeError(
@@ -77,3 +77,38 @@ def score_grid(
             f"expected {expected:,}: a feature mart has lost or doubled keys."
         )
     return grid
+
+
+def _predict(
+    models: Sequence[PurchaseModel], features: Features
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Return each model's probabilities and seconds; a blend takes over its members'.
+
+    The seconds of a blend are those of its members and its own.
+    """
+    done: dict[str, tuple[np.ndarray, float]] = {}
+    # by the model and not by its name: settings may differ
+    by_model: dict[int, tuple[np.ndarray, float]] = {}
+    for model in models:
+        started = time.perf_counter()
+        of_members = 0.0
+        known = [by_model.get(id(member)) for member in _members(model)]
+        if known and all(known):
+            of_members = sum(seconds for _, seconds in known)
+            predicted = model.combine(
+                {
+                    member.name: probability
+                    for member, (probability, _) in zip(
+                        _members(model), known, strict=True
+                    )
+                }
+            )
+        else:
+            predicted = model.predict(features)
+        seconds = time.perf_counter() - started + of_members
+        done[model.name] = by_model[id(model)] = (predicted, seconds)
+    return done
+
+
+def _members(model: PurchaseModel) -> list[PurchaseModel]:
+    return list(model.members_.values()) if isinstance(model, Blend) else []

@@ -21,9 +21,10 @@ import pandas as pd
 import pyarrow as pa
 
 from ml import cli, metrics, oracle, settings
-from ml.fitting import score_with_every_model
+from ml.fitting import fit_models, score
 from ml.grid import ScoredGrid
 from ml.markdown import table
+from ml.models import MODELS
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.oracle_report --data data/seed-1 data/seed-2"
@@ -95,9 +96,10 @@ def compare(data: Path, database: Path, random_state: int = 0) -> pd.DataFrame:
         weeks = [
             c.date for c in warehouse.cutoffs() if c.is_labelled and c.date < cutoff
         ]
-        grid = score_with_every_model(
-            warehouse, weeks, cutoff, parameters, random_state
+        fitted = fit_models(
+            warehouse, weeks, parameters, random_state, with_thresholds=False
         )
+        grid = score(warehouse, fitted, cutoff)
         ranked = {name: _top_ten(warehouse, grid, name) for name in parameters}
     by = oracle.slices(truth, data)
     ranked["random"] = oracle.random_recommendations(truth)
@@ -114,15 +116,15 @@ def _last_settings(warehouse: Warehouse) -> tuple[dt.date, dict[str, dict]]:
     rows = warehouse.rows(
         "select model_name, parameters from ml.model_runs where cutoff_date = ? "
         "and data_fingerprint = ? and started_at = (select max(started_at) "
-        "from ml.model_runs where cutoff_date = ? and data_fingerprint = ?) "
-        "order by model_name",
+        "from ml.model_runs where cutoff_date = ? and data_fingerprint = ?)",
         [cutoff, warehouse.data_fingerprint()] * 2,
     )
     if not rows:
         raise WarehouseError(
             f"no run of these files has scored {cutoff}: run `python -m ml.train`."
         )
-    return cutoff, {name: json.loads(parameters) for name, parameters in rows}
+    settings_of = {name: json.loads(parameters) for name, parameters in rows}
+    return cutoff, {name: settings_of[name] for name in MODELS if name in settings_of}
 
 
 def _top_ten(warehouse: Warehouse, grid: ScoredGrid, name: str) -> pd.DataFrame:

@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from ml.evaluate import Metric
 from ml.pairs import Candidates
-from ml.search import Trial, parameters_text
 from ml.warehouse import Warehouse, WarehouseError
 
 #: Ranks that are kept of cutoffs other than the latest scored one.
@@ -45,8 +44,7 @@ class Run:
     model_rows: list[dict] = field(default_factory=list)
     evaluated_cutoff: dt.date | None = None
     metrics: list[Metric] = field(default_factory=list)
-    trials: list[Trial] = field(default_factory=list)
-    coefficients: list[tuple[str, str, float]] = field(default_factory=list)
+    coefficients: list[tuple[str, str, str, float]] = field(default_factory=list)
 
 
 def publish(warehouse: Warehouse, run: Run) -> None:
@@ -74,36 +72,7 @@ def publish(warehouse: Warehouse, run: Run) -> None:
         insert_rows(
             warehouse,
             "model_metrics",
-            [
-                {
-                    "run_id": run.run_id,
-                    "cutoff_date": run.evaluated_cutoff,
-                    "model_name": metric.model_name,
-                    "metric": metric.metric,
-                    "slice": metric.slice,
-                    "value": _finite(metric.value),
-                    "low": _finite(metric.low),
-                    "high": _finite(metric.high),
-                }
-                for metric in run.metrics
-            ],
-        )
-        insert_rows(
-            warehouse,
-            "hyperparameter_search",
-            [
-                {
-                    "run_id": run.run_id,
-                    "model_name": trial.model_name,
-                    "setting": trial.setting,
-                    "parameters": parameters_text(trial.parameters),
-                    "cutoff_date": trial.cutoff,
-                    "metric": "map_at_10",
-                    "value": trial.map_at_10,
-                    "fit_seconds": trial.fit_seconds,
-                }
-                for trial in run.trials
-            ],
+            metric_rows(run.run_id, run.evaluated_cutoff, run.metrics),
         )
         insert_rows(
             warehouse,
@@ -111,12 +80,12 @@ def publish(warehouse: Warehouse, run: Run) -> None:
             [
                 {
                     "run_id": run.run_id,
-                    "model_name": run.default_model,
+                    "model_name": model_name,
                     "input": source,
                     "genre": genre,
                     "coefficient": value,
                 }
-                for source, genre, value in run.coefficients
+                for model_name, source, genre, value in run.coefficients
             ],
         )
 
@@ -175,6 +144,25 @@ def _replace_reasons(warehouse: Warehouse, run: Run) -> None:
             "inner join core.dim_coupons using (coupon_id)",
             [cutoff, run.run_id],
         )
+
+
+def metric_rows(
+    run_id: str, cutoff: dt.date | None, measured: Sequence[Metric]
+) -> list[dict]:
+    """Return rows of ``ml.model_metrics``."""
+    return [
+        {
+            "run_id": run_id,
+            "cutoff_date": cutoff,
+            "model_name": metric.model_name,
+            "metric": metric.metric,
+            "slice": metric.slice,
+            "value": _finite(metric.value),
+            "low": _finite(metric.low),
+            "high": _finite(metric.high),
+        }
+        for metric in measured
+    ]
 
 
 def insert_rows(warehouse: Warehouse, table: str, rows: Sequence[dict]) -> None:

@@ -1,38 +1,42 @@
-"""Search hyper-parameters in time order: fit on earlier weeks, judge on later ones."""
+"""Search hyper-parameters in time order, choose the blend's weights and the default.
+
+Fits each setting on the earlier target weeks before 2012-04-15 and judges it by the
+mean MAP@10 of the last four of them; the weeks that are reported are never looked at.
+Settings are proposed by Optuna's TPE sampler, the models' defaults first. Then the
+blend: starting from the best model, another one joins if it makes the blend better by a
+paired interval above zero. Record and choice go to ml.hyperparameter_search and
+ml.model_settings; `python -m ml.train` takes the latest choice made on the same files.
+"""
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
-import json
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import ParameterGrid
+import optuna
 
-from ml import metrics
-from ml.grid import score_grid
-from ml.models import MODELS, PurchaseModel, build
-from ml.pairs import read_candidates, read_contract, read_labels, read_training_set
-from ml.progress import note
-from ml.warehouse import Cutoff, Warehouse
+from ml import cli, metrics
+from ml.chosen import parameters_text, today, write_shipped
+from ml.judged import JudgedWeek, read_judged_week, split_weeks
+from ml.models import MEMBERS, build
+from ml.models.blend import log_odds
+from ml.pairs import TrainingSet, read_contract, read_training_set
+from ml.progress import note, step
+from ml.publish import insert_rows
+from ml.search_space import SEARCH_ONLY, SPACES
+from ml.version import code_version
+from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
-#: Settings that are tried, per model. A model that is not named has none to choose.
-SEARCH_SPACE = {
-    "logistic_regression": {
-        "C": [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1],
-        "crossed_groups": [(), ("similarity",), ("place", "similarity")],
-        "max_rows": [100_000],
-        "max_iter": [60],
-        "fit_probability": [False],
-    }
-}
-#: Settings of the search alone: the chosen model is fitted with its own.
-SEARCH_ONLY = ("max_rows", "max_iter", "fit_probability")
-NOTE_EVERY = 3
-N_VALIDATION_WEEKS = 4
-MIN_FITTING_WEEKS = 2
+EXAMPLE = "example: python -m ml.search --models logistic_regression --trials 5"
+N_TRIALS = 10
+#: Weights that are tried for a model that joins a blend.
+JOINING_WEIGHTS = (0.2, 0.35, 0.5, 0.65)
 
 
 @dataclass(frozen=True)
@@ -47,129 +51,292 @@ class Trial:
     fit_seconds: float
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """Every trial, the best setting per model and the best model."""
+@dataclass
+class Search:
+    """The record of a search and what it chose.
 
-    trials: list[Trial]
-    best_parameters: dict[str, dict]
-    best_model: str
-
-
-def split_weeks(
-    cutoffs: Sequence[Cutoff],
-) -> tuple[list[dt.date], list[dt.date]]:
-    """Split labelled cutoffs into weeks to fit on and the last ones to judge on.
-
-    Selection weeks are used if there are enough of them, else whatever is given.
+    Attributes
+    ----------
+    mean_map_at_10
+        Per chosen model the mean over the validation weeks.
     """
-    weeks = [c.date for c in cutoffs if c.is_labelled and c.is_selection]
-    if len(weeks) < MIN_FITTING_WEEKS + 1:
-        weeks = [c.date for c in cutoffs if c.is_labelled]
-    n_validation = min(N_VALIDATION_WEEKS, len(weeks) - MIN_FITTING_WEEKS)
-    if n_validation < 1:
-        return weeks, []
-    return weeks[:-n_validation], weeks[-n_validation:]
+
+    fitting: list[dt.date]
+    judged: list[dt.date]
+    trials: list[Trial] = field(default_factory=list)
+    parameters: dict[str, dict] = field(default_factory=dict)
+    mean_map_at_10: dict[str, float] = field(default_factory=dict)
+    default_model: str = ""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = cli.parser("search", __doc__, EXAMPLE)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=MEMBERS,
+        default=list(MEMBERS),
+        metavar="MODEL",
+        help=f"models to search and to blend: {', '.join(MEMBERS)} (default: all)",
+    )
+    parser.add_argument(
+        "--trials",
+        type=int,
+        default=N_TRIALS,
+        help="settings that are tried per model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="also write the choice as JSON (ml/chosen_settings.json is shipped)",
+    )
+    options = parser.parse_args(arguments)
+    return cli.run(lambda: run_search(options))
+
+
+def run_search(options: argparse.Namespace) -> Search:
+    """Search, publish, print.
+
+    Raises
+    ------
+    CommandError
+        The file cannot be written, or there is nothing to try.
+    WarehouseError
+        The warehouse is not built, or has too few weeks to choose on.
+    """
+    if options.trials < 1:
+        raise cli.CommandError("--trials: at least one setting has to be tried.")
+    cli.check_writable(options.write)
+    started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    with open_warehouse(read_only=True) as warehouse:
+        fingerprint = warehouse.data_fingerprint()
+        found = search(warehouse, options.models, options.trials, options.seed)
+        ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
+    run_id = f"search-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
+    with step("publishing the choice"), open_warehouse() as warehouse:
+        _publish(warehouse, found, run_id, fingerprint)
+    if options.write is not None:
+        record = {
+            "data": f"{n_users:,} users, files {fingerprint[:8]}",
+            "searched_on": today(),
+            "fitted_on": f"{found.fitting[0]} .. {found.fitting[-1]}",
+            "judged_on": [str(day) for day in found.judged],
+            "settings_tried": len({(t.model_name, t.setting) for t in found.trials}),
+            "mean_map_at_10": {
+                name: round(value, 5) for name, value in found.mean_map_at_10.items()
+            },
+            "code_version": code_version(),
+        }
+        write_shipped(options.write, found.parameters, found.default_model, record)
+    _print(found)
+    return found
 
 
 def search(
-    warehouse: Warehouse, cutoffs: Sequence[Cutoff], random_state: int = 0
-) -> SearchResult:
-    """Try every setting of every model and choose by mean MAP@10 over the weeks.
+    warehouse: Warehouse, names: Sequence[str], n_trials: int, random_state: int = 0
+) -> Search:
+    """Try settings of the named models, then blend the best of each.
 
-    Parameters
-    ----------
-    cutoffs
-        Labelled cutoffs to choose on.
-    random_state
-        Seed of the models' draws.
-
-    Returns
-    -------
-    SearchResult
-        With too few weeks to judge on: no trials, default parameters, and logistic
-        regression as the best model.
+    Raises
+    ------
+    WarehouseError
+        There are too few labelled weeks to fit on some and judge on others.
     """
-    fitting, validation = split_weeks(cutoffs)
-    if not validation:
-        return default_settings()
+    fitting, judged = split_weeks(warehouse.cutoffs())
+    if not judged:
+        raise WarehouseError(
+            "a search needs at least three labelled weeks before 2012-04-15: build "
+            "more with `dbt build --vars '{n_cutoffs: 52}'`, or use other data."
+        )
+    found = Search(fitting, judged)
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
-    contract = read_contract(warehouse, fitting)
-    training = read_training_set(warehouse, contract, fitting)
-    trials: list[Trial] = []
-    models: dict[tuple[str, int], PurchaseModel] = {}
-    seconds: dict[tuple[str, int], float] = {}
-    settings: dict[tuple[str, int], dict] = {}
-    for name in MODELS:
-        space = ParameterGrid(SEARCH_SPACE.get(name, {}))
-        for number, parameters in enumerate(space, start=1):
-            started = time.perf_counter()
-            model = build(name, parameters, random_state).fit(training)
-            # several settings of one model need names of their own in the grid
-            model.name = f"{name}#{number}"
-            models[name, number] = model
-            settings[name, number] = parameters
-            seconds[name, number] = time.perf_counter() - started
-            if number % NOTE_EVERY == 0:
-                note(f"{number}/{len(space)}")
-    for week in validation:
-        note(f"{week:%m-%d}")
-        candidates = read_candidates(warehouse, week)
-        labels = read_labels(warehouse, candidates)
-        buyers = np.flatnonzero(labels.any(axis=1))
-        if not len(buyers):
-            continue
-        grid = score_grid(
+    with step(f"reading {len(fitting)} weeks to fit on, {len(judged)} to judge on"):
+        contract = read_contract(warehouse, fitting)
+        training = read_training_set(warehouse, contract, fitting)
+        weeks = [read_judged_week(warehouse, contract, day) for day in judged]
+    for name in names:
+        with step(f"searching {name}"):
+            _search_model(found, name, n_trials, training, weeks, n_users, random_state)
+    with step("blending"):
+        _choose_blend(found, names, training, weeks, n_users, random_state)
+    return found
+
+
+def _search_model(
+    found: Search,
+    name: str,
+    n_trials: int,
+    training: TrainingSet,
+    weeks: list[JudgedWeek],
+    n_users: int,
+    random_state: int,
+) -> None:
+    best: dict[float, dict] = {}
+
+    def objective(trial: optuna.Trial) -> float:
+        parameters = SPACES[name](trial)
+        started = time.perf_counter()
+        model = build(name, parameters | SEARCH_ONLY, random_state).fit(training)
+        seconds = time.perf_counter() - started
+        values = [
+            float(week.average_precision(model).sum() / n_users) for week in weeks
+        ]
+        found.trials += [
+            Trial(name, trial.number + 1, parameters, week.cutoff, value, seconds)
+            for week, value in zip(weeks, values, strict=True)
+        ]
+        mean = float(np.mean(values))
+        # the first of equals
+        best.setdefault(mean, parameters)
+        note(f"{trial.number + 1}:{mean:.5f}")
+        return mean
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=random_state)
+    )
+    study.enqueue_trial(SPACES[name].defaults)
+    study.optimize(objective, n_trials=n_trials)
+    found.mean_map_at_10[name] = max(best)
+    found.parameters[name] = best[max(best)]
+
+
+def _choose_blend(
+    found: Search,
+    names: Sequence[str],
+    training: TrainingSet,
+    weeks: list[JudgedWeek],
+    n_users: int,
+    random_state: int,
+) -> None:
+    """Let models join the best one as long as each makes the blend surely better."""
+    scores: dict[str, list[np.ndarray]] = {}
+    for name in names:
+        model = build(name, found.parameters[name], random_state).fit(training)
+        scores[name] = [log_odds(week.predict(model)) for week in weeks]
+        found.mean_map_at_10[name] = _mean(_precision(scores[name], weeks), n_users)
+        note(name)
+    ranked = sorted(names, key=lambda name: -found.mean_map_at_10[name])
+    weights, blend = {ranked[0]: 1.0}, scores[ranked[0]]
+    users = metrics.bootstrap_counts(
+        len(np.unique(np.concatenate([w.user_ids for w in weeks]))),
+        metrics.N_BOOTSTRAP,
+        random_state,
+    )
+    current = _precision(blend, weeks)
+    while len(weights) < len(names):
+        candidates = [
+            (_mean(precision, n_users), name, share, joined, precision)
+            for name in names
+            if name not in weights
+            for share in JOINING_WEIGHTS
+            for joined in [
+                [
+                    (1 - share) * of_blend + share * of_model
+                    for of_blend, of_model in zip(blend, scores[name], strict=True)
+                ]
+            ]
+            for precision in [_precision(joined, weeks)]
+        ]
+        _, name, share, joined, precision = max(candidates, key=lambda c: c[:3])
+        gain = _gain_by_user(precision, current, weeks)
+        _, low, _ = metrics.ratio_interval(gain, np.ones(len(gain)), users)
+        if not low > 0:
+            break
+        weights = {n: w * (1 - share) for n, w in weights.items()} | {name: share}
+        blend, current = joined, precision
+    found.parameters["blend"] = {
+        "weights": {n: round(w, 4) for n, w in weights.items()}
+    }
+    found.mean_map_at_10["blend"] = _mean(current, n_users)
+    found.default_model = "blend" if len(weights) > 1 else ranked[0]
+
+
+def _precision(scores: list[np.ndarray], weeks: list[JudgedWeek]) -> list[np.ndarray]:
+    return [
+        metrics.average_precision(metrics.top_k(of_week), week.labels)
+        for of_week, week in zip(scores, weeks, strict=True)
+    ]
+
+
+def _mean(precision: list[np.ndarray], n_users: int) -> float:
+    return float(np.mean([of_week.sum() / n_users for of_week in precision]))
+
+
+def _gain_by_user(
+    new: list[np.ndarray], old: list[np.ndarray], weeks: list[JudgedWeek]
+) -> np.ndarray:
+    """Return each buyer's gain in AP, summed over the weeks."""
+    user = np.concatenate([week.user_ids for week in weeks])
+    _, position = np.unique(user, return_inverse=True)
+    return np.bincount(position, np.concatenate(new) - np.concatenate(old))
+
+
+def _publish(
+    warehouse: Warehouse, found: Search, run_id: str, fingerprint: str
+) -> None:
+    if warehouse.data_fingerprint() != fingerprint:
+        raise WarehouseError(
+            "the marts were rebuilt from other files while this search was going on; "
+            "nothing was written. Run `python -m ml.search` again."
+        )
+    chosen_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    with warehouse.transaction():
+        insert_rows(
             warehouse,
-            contract,
-            candidates,
-            list(models.values()),
-            candidates.user_ids[buyers],
+            "hyperparameter_search",
+            [
+                {
+                    "run_id": run_id,
+                    "model_name": trial.model_name,
+                    "setting": trial.setting,
+                    "parameters": parameters_text(trial.parameters),
+                    "cutoff_date": trial.cutoff,
+                    "metric": "map_at_10",
+                    "value": trial.map_at_10,
+                    "fit_seconds": trial.fit_seconds,
+                }
+                for trial in found.trials
+            ],
         )
-        for (name, number), model in models.items():
-            ranking = metrics.top_k(grid.scores[model.name])
-            precision = metrics.average_precision(ranking, labels[buyers])
-            trials.append(
-                Trial(
-                    name,
-                    number,
-                    settings[name, number],
-                    week,
-                    float(precision.sum() / n_users),
-                    seconds[name, number],
-                )
-            )
-    return _choose(trials, settings) if trials else default_settings()
-
-
-def default_settings() -> SearchResult:
-    """Return what is used without a search."""
-    return SearchResult([], {name: {} for name in MODELS}, "logistic_regression")
-
-
-def _choose(trials: list[Trial], settings: dict[tuple[str, int], dict]) -> SearchResult:
-    means = {
-        key: float(
-            np.mean(
-                [t.map_at_10 for t in trials if (t.model_name, t.setting) == key]
-                or [-1.0]
-            )
+        insert_rows(
+            warehouse,
+            "model_settings",
+            [
+                {
+                    "run_id": run_id,
+                    "model_name": name,
+                    "parameters": parameters_text(parameters),
+                    "is_default": name == found.default_model,
+                    "mean_map_at_10": found.mean_map_at_10[name],
+                    "first_judged_cutoff": found.judged[0],
+                    "last_judged_cutoff": found.judged[-1],
+                    "data_fingerprint": fingerprint,
+                    "chosen_at": chosen_at,
+                }
+                for name, parameters in found.parameters.items()
+            ],
         )
-        for key in settings
-    }
-    # the first of equals: settings come from the strongest penalty on
-    winners: dict[str, tuple[str, int]] = {}
-    for key, value in means.items():
-        if key[0] not in winners or value > means[winners[key[0]]]:
-            winners[key[0]] = key
-    best = {
-        name: {k: v for k, v in settings[key].items() if k not in SEARCH_ONLY}
-        for name, key in winners.items()
-    }
-    best_model = max(winners, key=lambda name: means[winners[name]])
-    return SearchResult(trials, best, best_model)
 
 
-def parameters_text(parameters: dict) -> str:
-    """Return parameters as JSON with sorted keys, for the tables."""
-    return json.dumps(parameters, sort_keys=True)
+def _print(found: Search) -> None:
+    print(
+        f"\nfitted on {found.fitting[0]} .. {found.fitting[-1]}, "
+        f"judged on {', '.join(map(str, found.judged))}"
+    )
+    print(f"  {'model':<22}{'mean MAP@10':>12}  settings")
+    for name, parameters in found.parameters.items():
+        mark = " *" if name == found.default_model else ""
+        print(
+            f"  {name + mark:<22}{found.mean_map_at_10[name]:>12.5f}  "
+            f"{parameters_text(parameters)}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

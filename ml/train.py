@@ -8,9 +8,7 @@ labelled cutoffs before --cutoff, scores every candidate pair and publishes.
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,15 +16,21 @@ import numpy as np
 import pyarrow as pa
 
 from ml import cli, metrics, settings
-from ml.fitting import Evaluation, Scoring, measure_models, score_cutoff
+from ml.chosen import read_chosen
+from ml.fitting import Fitted, fit_models, measure, model_row, score
+from ml.models import MODELS, PurchaseModel
+from ml.models.blend import Blend
+from ml.models.reference import FrozenReference
 from ml.pairs import read_pairs
 from ml.progress import peak_memory_mb, step
 from ml.publish import Run, publish
 from ml.reasons import ReasonWriter
 from ml.registry import model_path, save_model
-from ml.search import SearchResult, default_settings, parameters_text, search
+from ml.version import code_version
 from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
+#: Yardsticks that are fitted by ``python -m ml.backtest`` alone.
+ONLY_IN_BACKTESTS = (FrozenReference.name,)
 EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
 
 
@@ -41,18 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
     )
-    parser.add_argument(
-        "--no-search",
-        action="store_true",
-        help="take the models' default settings instead of searching for better ones",
-    )
     options = parser.parse_args(arguments)
-    return cli.run(lambda: train(options.cutoff, options.seed, options.no_search))
+    return cli.run(lambda: train(options.cutoff, options.seed))
 
 
-def train(
-    cutoff: dt.date | None = None, random_state: int = 0, no_search: bool = False
-) -> Run:
+def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
     """Train, evaluate, score and publish; return what was published.
 
     Raises
@@ -62,7 +59,7 @@ def train(
     """
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with open_warehouse(read_only=True) as warehouse:
-        run = _compute(warehouse, cutoff, random_state, no_search, started_at)
+        run = _compute(warehouse, cutoff, random_state, started_at)
     with step("publishing scores"), open_warehouse() as warehouse:
         publish(warehouse, run)
     _print_results(run)
@@ -73,7 +70,6 @@ def _compute(
     warehouse: Warehouse,
     requested: dt.date | None,
     random_state: int,
-    no_search: bool,
     started_at: dt.datetime,
 ) -> Run:
     cutoffs = warehouse.cutoffs()
@@ -86,72 +82,66 @@ def _compute(
             "`dbt build --vars '{n_cutoffs: 52}'`."
         )
     evaluated = cutoff if cutoff.is_labelled else earlier[-1]
-    known = [c for c in earlier if c.date < evaluated.date]
+    known = [c.date for c in earlier if c.date < evaluated.date]
     fingerprint = warehouse.data_fingerprint()
+    chosen = read_chosen(warehouse)
+    print(f"  settings: {chosen.source}", file=sys.stderr)
 
-    found = default_settings()
-    if not no_search:
-        with step("searching hyper-parameters"):
-            # without the last week, which full and cut files may both evaluate on
-            found = search(warehouse, earlier[:-1], random_state)
-    evaluation = None
+    evaluation, fitted, grid = None, None, None
     if known:
-        weeks = [c.date for c in known]
-        evaluation = measure_models(
-            warehouse, weeks, evaluated.date, found, random_state
+        names = (name for name in MODELS if name not in ONLY_IN_BACKTESTS)
+        fitted = fit_models(
+            warehouse, known, {n: chosen.parameters[n] for n in names}, random_state
         )
-    scoring, evaluation = _score_default(
-        warehouse,
-        [c.date for c in earlier],
-        cutoff.date,
-        found,
-        evaluation,
-        random_state,
-    )
+        grid = score(warehouse, fitted, evaluated.date)
+        evaluation = measure(
+            warehouse, fitted, grid, chosen.default_model, random_state
+        )
+    if fitted is None or evaluated.date != cutoff.date:
+        # both matrices would not fit into memory
+        fitted = grid = None
+        default = {chosen.default_model: chosen.parameters[chosen.default_model]}
+        weeks = [c.date for c in earlier]
+        fitted = fit_models(
+            warehouse, weeks, default, random_state, with_thresholds=False
+        )
+        grid = score(warehouse, fitted, cutoff.date)
+    model = fitted.models[chosen.default_model]
     run = Run(
         run_id=f"{cutoff.date:%Y%m%d}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}",
         data_fingerprint=fingerprint,
-        default_model=scoring.model.name,
-        candidates=scoring.candidates,
-        scores=scoring.scores,
-        ranks=scoring.ranks(),
+        default_model=model.name,
+        candidates=grid.candidates,
+        scores=grid.scores[model.name],
+        ranks=_ranks(grid.scores[model.name]),
         evaluated_cutoff=evaluation.cutoff if evaluation else None,
         metrics=evaluation.metrics if evaluation else [],
-        trials=found.trials,
-        coefficients=scoring.model.coefficients(),
+        coefficients=_coefficients(model),
     )
     with step("writing reasons"):
-        run.reasons = _reasons(warehouse, scoring, run.ranks)
-    path = model_path(run.run_id, scoring.model.name)
-    save_model(scoring.model, path)
-    rows = evaluation.model_rows if evaluation else [_unmeasured_row(scoring)]
-    run.model_rows = _complete_rows(rows, run, scoring, path, started_at)
+        run.reasons = _reasons(warehouse, fitted, model, run)
+    path = model_path(run.run_id, model.name)
+    save_model(model, path)
+    rows = evaluation.model_rows if evaluation else [model_row(fitted, model.name)]
+    run.model_rows = _complete_rows(rows, run, fitted, path, started_at)
     return run
 
 
-def _score_default(
-    warehouse: Warehouse,
-    weeks: list[dt.date],
-    cutoff: dt.date,
-    found: SearchResult,
-    evaluation: Evaluation | None,
-    random_state: int,
-) -> tuple[Scoring, Evaluation | None]:
-    """Score the cutoff with the best model fitted on all labelled weeks before it.
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """Return the place of each coupon in its user's list, 1 is best."""
+    order = np.argsort(-scores, axis=1, kind="stable")
+    ranks = np.empty(scores.shape, dtype=np.int32)
+    places = np.arange(1, scores.shape[1] + 1, dtype=np.int32)
+    np.put_along_axis(ranks, order, places[None, :], axis=1)
+    return ranks
 
-    If the evaluation was on that very cutoff, its fit and scores are those wanted.
-    Otherwise its matrices are let go first: both would not fit into memory.
-    """
-    if evaluation is None:
-        return score_cutoff(warehouse, weeks, cutoff, found, random_state), None
-    if evaluation.cutoff == cutoff:
-        model = evaluation.models[found.best_model]
-        scores = evaluation.grid.scores[found.best_model]
-        candidates = evaluation.grid.candidates
-        scoring = Scoring(model, evaluation.training, candidates, scores, 0.0)
-        return scoring, evaluation
-    evaluation.release()
-    return score_cutoff(warehouse, weeks, cutoff, found, random_state), evaluation
+
+def _coefficients(model: PurchaseModel) -> list[tuple[str, str, str, float]]:
+    """Return the numbers that a model shows, a blend's with those of its members."""
+    members = model.members_.values() if isinstance(model, Blend) else ()
+    return [
+        (part.name, *row) for part in (model, *members) for row in part.coefficients()
+    ]
 
 
 def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutoff:
@@ -180,53 +170,21 @@ def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutof
     )
 
 
-def code_version() -> str:
-    """Return the project's version and, in a checkout, its commit."""
-    project = tomllib.loads(
-        (settings.PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8")
-    )
-    version = project["project"]["version"]
-    try:
-        described = subprocess.run(
-            ["git", "describe", "--always", "--dirty"],
-            cwd=settings.PROJECT_DIR,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return version
-    return f"{version} {described.stdout.strip()}".strip()
-
-
-def _unmeasured_row(scoring: Scoring) -> dict:
-    """Return the row of a model that could not be measured: no week to do it on."""
-    return {
-        "model_name": scoring.model.name,
-        "parameters": parameters_text(scoring.model.parameters()),
-        "n_training_pairs": len(scoring.training),
-        "fit_seconds": scoring.fit_seconds,
-        "n_evaluated_pairs": 0,
-        "predict_seconds": 0.0,
-        "pairs_per_second": None,
-        "latency_p50_ms": None,
-        "latency_p95_ms": None,
-    }
-
-
 def _complete_rows(
-    rows: list[dict], run: Run, scoring: Scoring, path: Path, started_at: dt.datetime
+    rows: list[dict], run: Run, fitted: Fitted, path: Path, started_at: dt.datetime
 ) -> list[dict]:
-    """Add to the rows of ``ml.model_runs`` what they have in common."""
-    trained_on = np.unique(scoring.training.cutoff)
+    """Add to the rows of ``ml.model_runs`` what they have in common.
+
+    Weeks and pairs are those of the model that was published.
+    """
     shared = {
         "run_id": run.run_id,
         "cutoff_date": run.candidates.cutoff,
         "evaluated_cutoff_date": run.evaluated_cutoff,
         "data_fingerprint": run.data_fingerprint,
         "code_version": code_version(),
-        "first_training_cutoff": trained_on[0].item(),
-        "last_training_cutoff": trained_on[-1].item(),
+        "first_training_cutoff": min(fitted.weeks),
+        "last_training_cutoff": max(fitted.weeks),
         "peak_memory_mb": peak_memory_mb(),
         "started_at": started_at,
     }
@@ -245,17 +203,18 @@ def _complete_rows(
     return completed
 
 
-def _reasons(warehouse: Warehouse, scoring: Scoring, ranks: np.ndarray) -> pa.Table:
-    rows, columns = np.nonzero(ranks <= metrics.TOP_K)
-    candidates, features = scoring.candidates, scoring.training.features
+def _reasons(
+    warehouse: Warehouse, fitted: Fitted, model: PurchaseModel, run: Run
+) -> pa.Table:
+    rows, columns = np.nonzero(run.ranks <= metrics.TOP_K)
+    candidates = run.candidates
     pairs = pa.table(
         {
             "user_id": candidates.user_ids[rows],
             "coupon_id": candidates.coupon_ids[columns],
         }
     )
-    averages = np.array([_average(values) for values in features.numeric.T])
-    writer = ReasonWriter(scoring.model, warehouse.columns("scoring_pairs"), averages)
+    writer = ReasonWriter(model, warehouse.columns("scoring_pairs"), fitted.averages)
     return pa.concat_tables(
         pa.table(
             {
@@ -265,15 +224,9 @@ def _reasons(warehouse: Warehouse, scoring: Scoring, ranks: np.ndarray) -> pa.Ta
             }
         )
         for keys, batch in read_pairs(
-            warehouse, features.contract, candidates.cutoff, pairs
+            warehouse, fitted.contract, candidates.cutoff, pairs
         )
     )
-
-
-def _average(values: np.ndarray) -> float:
-    """Return the mean of the values that are known, NaN if there is none."""
-    known = values[~np.isnan(values)]
-    return known.mean(dtype=np.float64) if len(known) else float("nan")
 
 
 def _print_results(run: Run) -> None:

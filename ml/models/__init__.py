@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from ml.models.base import PurchaseModel
+from ml.models.blend import MEMBERS, Blend
 from ml.models.cosine import Cosine
-from ml.models.logistic import Logistic
 from ml.models.popularity import Popularity
+from ml.models.reference import FrozenReference
 
+#: All models; a blend comes after its members.
 MODELS: dict[str, type[PurchaseModel]] = {
-    model.name: model for model in (Popularity, Cosine, Logistic)
+    model.name: model
+    for model in (Popularity, Cosine, FrozenReference, *MEMBERS.values(), Blend)
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ml.pairs import FeatureContract, Features
@@ -24,6 +26,11 @@ class LinearEncoder:
     20, and as log(1 + x / mean) if it is smaller but reaches beyond 20 times its mean,
     as rates do.
 
+    Parameters
+    ----------
+    groups
+        Feature groups that are encoded; by default all.
+
     Attributes
     ----------
     log_unit_ : ndarray of float32
@@ -34,9 +41,13 @@ class LinearEncoder:
         Per column a name to show.
     """
 
+    def __init__(self, groups: tuple[str, ...] | None = None) -> None:
+        self.groups = groups
+
     def fit(self, features: Features) -> LinearEncoder:
         """Learn scales and averages."""
-        numeric = features.numeric
+        self._choose_columns(features.contract)
+        numeric = features.numeric[:, self.numeric_columns_]
         is_null = np.isnan(numeric)
         lowest = np.where(is_null, np.inf, numeric).min(axis=0)
         highest = np.where(is_null, -np.inf, numeric).max(axis=0)
@@ -64,6 +75,7 @@ class LinearEncoder:
         Encoders with equal state share the work on one batch.
         """
         key = (
+            self.groups,
             self.log_unit_.tobytes(),
             self.mean_.tobytes(),
             self.deviation_.tobytes(),
@@ -97,6 +109,7 @@ class LinearEncoder:
 
     def restore(self, state: dict, contract: FeatureContract) -> LinearEncoder:
         """Take over a saved state."""
+        self._choose_columns(contract)
         self.log_unit_ = np.array(state["log_unit"], dtype=np.float32)
         self.mean_ = np.array(state["mean"], dtype=np.float32)
         self.deviation_ = np.array(state["deviation"], dtype=np.float32)
@@ -111,36 +124,50 @@ class LinearEncoder:
         return scaled
 
     def _transform(self, features: Features) -> np.ndarray:
-        n_numeric = features.numeric.shape[1]
+        numeric = features.numeric[:, self.numeric_columns_]
+        n_numeric = numeric.shape[1]
         inputs = np.zeros((len(features), len(self.sources_)), dtype=np.float32)
-        standard = self._scale(features.numeric)
+        standard = self._scale(numeric)
         standard -= self.mean_
         standard /= self.deviation_
         np.clip(standard, -CLIP, CLIP, out=standard)
         np.copyto(inputs[:, :n_numeric], standard, where=~np.isnan(standard))
         place = n_numeric + len(self.with_null_)
-        inputs[:, n_numeric:place] = np.isnan(features.numeric[:, self.with_null_])
-        for column, values in enumerate(features.contract.categories.values()):
-            codes = features.codes[:, column]
+        inputs[:, n_numeric:place] = np.isnan(numeric[:, self.with_null_])
+        categories = list(features.contract.categories.values())
+        for column in self.coded_columns_:
+            values, codes = categories[column], features.codes[:, column]
             rows = np.flatnonzero(codes >= 0)
             inputs[rows, place + codes[rows]] = 1.0
             place += len(values)
         return inputs
 
     def _name_columns(self, contract: FeatureContract) -> LinearEncoder:
-        numeric = contract.numeric
-        self.sources_ = (
-            list(numeric)
-            + [numeric[i] for i in self.with_null_]
-            + [name for name, values in contract.categories.items() for _ in values]
-        )
-        self.labels_ = (
-            list(numeric)
-            + [f"{numeric[i]} is null" for i in self.with_null_]
-            + [
-                f"{name} = {value}"
-                for name, values in contract.categories.items()
-                for value in values
-            ]
-        )
+        numeric = [contract.numeric[i] for i in self.numeric_columns_]
+        categories = list(contract.categories.items())
+        values_of = [categories[i] for i in self.coded_columns_]
+        with_null = [numeric[i] for i in self.with_null_]
+        self.sources_ = [
+            *numeric,
+            *with_null,
+            *(name for name, values in values_of for _ in values),
+        ]
+        self.labels_ = [
+            *numeric,
+            *(f"{name} is null" for name in with_null),
+            *(f"{name} = {value}" for name, values in values_of for value in values),
+        ]
         return self
+
+    def _choose_columns(self, contract: FeatureContract) -> None:
+        """Find the features of the groups."""
+
+        def chosen(names: Iterable[str]) -> list[int]:
+            return [
+                position
+                for position, name in enumerate(names)
+                if self.groups is None or contract.groups[name] in self.groups
+            ]
+
+        self.numeric_columns_ = chosen(contract.numeric)
+        self.coded_columns_ = chosen(contract.categories)

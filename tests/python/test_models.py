@@ -16,9 +16,10 @@ from build_features import (
     make_training_set,
 )
 
-from ml.models import MODELS, Logistic
+from ml.models import MODELS
 from ml.models.base import sigmoid
-from ml.models.logistic import _is_of_buyer, _thin_negatives
+from ml.models.logistic import Logistic
+from ml.models.sampling import buyer_weeks, thin_negatives
 from ml.pairs import FeatureContract, Features, TrainingSet
 
 #: The feature by which each model must rank; the logistic regression has two.
@@ -296,7 +297,7 @@ def test_every_choice_of_crossed_groups_is_additive_and_restores(opposite, group
 
 def test_logistic_contributions_of_the_average_buyers_pair_are_zero(training):
     model = Logistic().fit(training)
-    buyers = training.take(_is_of_buyer(training))
+    buyers = training.take(buyer_weeks(training)[1])
     shares = model.contributions(buyers.features).sum(axis=1)
     # crossed terms do not average out exactly, features by genre being uneven
     assert np.average(shares, weights=buyers.weight) == pytest.approx(0, abs=0.05)
@@ -315,16 +316,15 @@ def test_only_users_who_bought_in_that_week_teach_the_ranking():
         np.arange(6, dtype=np.int32),
     )
     # user 1 bought in the first week only, user 2 in the second only
-    assert _is_of_buyer(training).tolist() == [1, 1, 0, 0, 0, 1]
+    assert buyer_weeks(training)[0].tolist() == [0, 0, 1, 1, 2, 3]
+    assert buyer_weeks(training)[1].tolist() == [1, 1, 0, 0, 0, 1]
 
 
 def test_thinning_keeps_all_positives_and_the_total_weight(training):
     is_used = np.ones(len(training), dtype=bool)
     n_positives = int(training.label.sum())
     max_rows = n_positives + 500
-    thinned, weight = _thin_negatives(
-        training, is_used, max_rows, np.random.default_rng(0)
-    )
+    thinned, weight = thin_negatives(training, is_used, max_rows, 0)
     assert thinned.label.sum() == n_positives
     # 500 negatives are expected, with a deviation of at most sqrt(500) = 22
     assert len(thinned) == pytest.approx(max_rows, abs=4 * 22)
@@ -338,9 +338,7 @@ def test_thinning_keeps_all_positives_and_the_total_weight(training):
 
 def test_thinning_within_the_bound_changes_nothing(training):
     is_used = np.arange(len(training)) < 100
-    thinned, weight = _thin_negatives(
-        training, is_used, 1_000, np.random.default_rng(0)
-    )
+    thinned, weight = thin_negatives(training, is_used, 1_000, 0)
     assert thinned.coupon_id.tolist() == training.coupon_id[:100].tolist()
     assert weight.tolist() == training.weight[:100].tolist()
 

@@ -10,7 +10,9 @@ import pytest
 from build_features import make_training_set
 
 from ml import registry
-from ml.models import Cosine, Logistic, Popularity
+from ml.models.cosine import Cosine
+from ml.models.logistic import Logistic
+from ml.models.popularity import Popularity
 from ml.registry import ModelFileError, load_model, save_model
 
 #: Settings other than the default ones, which a file must bring back too.

@@ -1,0 +1,102 @@
+"""Which settings the models are fitted with: data, found by a search."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from ml import settings
+from ml.models import MODELS
+from ml.warehouse import Warehouse
+
+#: What a search on the competition's own data chose, with its record.
+SHIPPED_FILE = settings.PROJECT_DIR / "ml" / "chosen_settings.json"
+
+
+@dataclass(frozen=True)
+class ChosenSettings:
+    """Hyper-parameters of every model and the model that is published.
+
+    Attributes
+    ----------
+    parameters
+        Per model what its constructor takes; empty for its own defaults. The blend's
+        hold its members' as well.
+    source
+        Words that say where the settings come from.
+    """
+
+    parameters: dict[str, dict]
+    default_model: str
+    source: str
+
+    @classmethod
+    def complete(
+        cls, parameters: dict[str, dict], default_model: str, source: str
+    ) -> ChosenSettings:
+        """Fill in models that were not searched, and the blend's members."""
+        everyone = {name: dict(parameters.get(name, {})) for name in MODELS}
+        blend = everyone["blend"]
+        blend["parameters_of"] = {
+            name: everyone[name] for name in blend.get("weights", {})
+        }
+        if not blend["parameters_of"]:
+            del blend["parameters_of"]
+        return cls(everyone, default_model, source)
+
+
+def read_chosen(warehouse: Warehouse) -> ChosenSettings:
+    """Return what the latest search on these files chose, else what is shipped."""
+    rows = warehouse.rows(
+        """
+        select run_id, model_name, parameters, is_default, chosen_at
+        from ml.model_settings
+        where data_fingerprint = ?
+        qualify chosen_at = max(chosen_at) over ()
+        order by model_name
+        """,
+        [warehouse.data_fingerprint()],
+    )
+    if not rows:
+        return shipped()
+    (default,) = (name for _, name, _, is_default, _ in rows if is_default)
+    return ChosenSettings.complete(
+        {name: json.loads(text) for _, name, text, _, _ in rows},
+        default,
+        f"search {rows[0][0]} of {rows[0][4]:%Y-%m-%d} on this data",
+    )
+
+
+def shipped() -> ChosenSettings:
+    """Return the settings that come with the project."""
+    content = json.loads(SHIPPED_FILE.read_text(encoding="utf-8"))
+    return ChosenSettings.complete(
+        content["parameters"],
+        content["default_model"],
+        f"shipped with the project ({content['record']['data']}, searched on "
+        f"{content['record']['searched_on']})",
+    )
+
+
+def write_shipped(
+    path: Path, parameters: dict[str, dict], default_model: str, record: dict
+) -> None:
+    """Write a file like the one that is shipped."""
+    content = {
+        "record": record,
+        "default_model": default_model,
+        "parameters": parameters,
+    }
+    path.write_text(json.dumps(content, indent=2, default=str) + "\n", "utf-8")
+
+
+def parameters_text(parameters: dict) -> str:
+    """Return parameters as JSON with sorted keys, for the tables."""
+    return json.dumps(parameters, sort_keys=True)
+
+
+def today() -> dt.date:
+    """Return the day on which a search ends, for its record."""
+    return dt.datetime.now(dt.UTC).date()

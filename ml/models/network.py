@@ -1,0 +1,187 @@
+"""A neural network: scikit-learn's multi-layer perceptron, averaged over seeds."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from ml.models.encoding import LinearEncoder
+from ml.models.ranked import RankedModel
+from ml.pairs import Features, TrainingSet
+
+#: Rows of one matrix product, always the same number: the order in which a product adds
+#: up depends on its shape, and a pair's score must not depend on its batch.
+BLOCK_ROWS = 1024
+
+
+class NeuralNetwork(RankedModel):
+    """Perceptrons with rectified hidden layers on the encoded features (Adam).
+
+    Several networks with different starting weights are averaged in log-odds: one
+    alone depends on its start as much as on its settings.
+
+    Parameters
+    ----------
+    hidden
+        Units of each hidden layer.
+    alpha
+        L2 penalty on the weights.
+    learning_rate, batch_rows, n_epochs
+        Step size of Adam, rows per step, passes over the pairs.
+    n_networks
+        Networks that are averaged.
+    max_rows, calibration_share, fit_probability, random_state
+        See :class:`ml.models.ranked.RankedModel`.
+    """
+
+    name = "neural_network"
+
+    def __init__(
+        self,
+        hidden: tuple[int, ...] = (64, 32),
+        alpha: float = 1e-4,
+        learning_rate: float = 1e-3,
+        batch_rows: int = 1024,
+        n_epochs: int = 6,
+        n_networks: int = 2,
+        max_rows: int = 500_000,
+        calibration_share: float = 0.1,
+        fit_probability: bool = True,
+        random_state: int = 0,
+    ) -> None:
+        self.hidden = tuple(hidden)
+        self.alpha = alpha
+        self.learning_rate = learning_rate
+        self.batch_rows = batch_rows
+        self.n_epochs = n_epochs
+        self.n_networks = n_networks
+        self.max_rows = max_rows
+        self.calibration_share = calibration_share
+        self.fit_probability = fit_probability
+        self.random_state = random_state
+
+    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
+        """Fit the networks; pairs of buyers are drawn alike, so they count alike."""
+        self.encoder_ = LinearEncoder().fit(training.features)
+        inputs = self.encoder_.transform(training.features)
+        self.center_ = inputs.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.layers_ = []
+        for number in range(self.n_networks):
+            network = MLPClassifier(
+                self.hidden,
+                alpha=self.alpha,
+                batch_size=min(self.batch_rows, len(training)),
+                learning_rate_init=self.learning_rate,
+                max_iter=self.n_epochs,
+                n_iter_no_change=self.n_epochs + 1,
+                random_state=self.random_state + number,
+            )
+            with warnings.catch_warnings():
+                # the number of passes is a setting, not a failure
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                network.fit(inputs, training.label)
+            self.layers_.append(
+                [
+                    (weights.astype(np.float32), bias.astype(np.float32))
+                    for weights, bias in zip(
+                        network.coefs_, network.intercepts_, strict=True
+                    )
+                ]
+            )
+
+    def ranking(self, features: Features) -> np.ndarray:
+        """Return the mean log-odds of the networks, shape (n,)."""
+        return self._log_odds(self.encoder_.transform(features))
+
+    def ranking_contributions(self, features: Features) -> np.ndarray:
+        """Return input minus average, times slope of the log-odds between the two.
+
+        The slope is the mean of the gradients at three points on the way from the
+        average pair to this one: integrated gradients (Sundararajan and others, 2017),
+        coarse but cheap.
+        """
+        inputs = self.encoder_.transform(features)
+        away = inputs - self.center_
+        slope = np.zeros_like(inputs)
+        steps = (1 / 6, 3 / 6, 5 / 6)
+        for step in steps:
+            slope += self._gradient(self.center_ + np.float32(step) * away)
+        by_column = away * slope / len(steps)
+        names = self.contract_.names
+        shares = np.zeros((len(features), len(names)), dtype=np.float32)
+        for column, source in enumerate(self.encoder_.sources_):
+            shares[:, names.index(source)] += by_column[:, column]
+        return shares
+
+    def parameters(self) -> dict:
+        """Return the hyper-parameters."""
+        return {
+            "hidden": list(self.hidden),
+            "alpha": self.alpha,
+            "learning_rate": self.learning_rate,
+            "batch_rows": self.batch_rows,
+            "n_epochs": self.n_epochs,
+            "n_networks": self.n_networks,
+            "max_rows": self.max_rows,
+            "calibration_share": self.calibration_share,
+            "fit_probability": self.fit_probability,
+            "random_state": self.random_state,
+        }
+
+    def ranking_state(self) -> dict:
+        """Return encoder, averages and weights."""
+        return {
+            "encoder": self.encoder_.state(),
+            "center": self.center_.tolist(),
+            "layers": [
+                [(weights.tolist(), bias.tolist()) for weights, bias in network]
+                for network in self.layers_
+            ],
+        }
+
+    def restore_ranking(self, state: dict) -> None:
+        """Take over encoder, averages and weights."""
+        self.encoder_ = LinearEncoder().restore(state["encoder"], self.contract_)
+        self.center_ = np.array(state["center"], dtype=np.float32)
+        self.layers_ = [
+            [
+                (np.array(weights, np.float32), np.array(bias, np.float32))
+                for weights, bias in network
+            ]
+            for network in state["layers"]
+        ]
+
+    def _log_odds(self, inputs: np.ndarray) -> np.ndarray:
+        log_odds = np.zeros(len(inputs), dtype=np.float64)
+        block = np.zeros((BLOCK_ROWS, inputs.shape[1]), dtype=np.float32)
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, min(start + BLOCK_ROWS, len(inputs)))
+            n_rows = rows.stop - rows.start
+            block[:n_rows] = inputs[rows]
+            for network in self.layers_:
+                values = block
+                for weights, bias in network[:-1]:
+                    values = np.maximum(values @ weights + bias, 0)
+                weights, bias = network[-1]
+                log_odds[rows] += (values @ weights)[:n_rows, 0] + bias[0]
+        return log_odds / len(self.layers_)
+
+    def _gradient(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the slope of the mean log-odds by input, shape of the inputs."""
+        total = np.zeros_like(inputs)
+        for network in self.layers_:
+            values, is_active = inputs, []
+            for weights, bias in network[:-1]:
+                values = values @ weights + bias
+                is_active.append(values > 0)
+                values = np.maximum(values, 0)
+            slope = np.broadcast_to(network[-1][0][:, 0], values.shape)
+            for (weights, _), active in zip(
+                reversed(network[:-1]), reversed(is_active), strict=True
+            ):
+                slope = (slope * active) @ weights.T
+            total += slope
+        return total / len(self.layers_)
