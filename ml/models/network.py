@@ -12,9 +12,12 @@ from ml.models.encoding import LinearEncoder
 from ml.models.ranked import RankedModel
 from ml.pairs import Features, TrainingSet
 
-#: Rows of one matrix product, always the same number: the order in which a product adds
-#: up depends on its shape, and a pair's score must not depend on its batch.
+#: Rows of one matrix product: what stands between the layers stays in the cache.
 BLOCK_ROWS = 1024
+#: What a product takes in is rounded to whole multiples of this. Products and their sums
+#: are then exact in float64 (sums below 2^17), so that the order in which the library
+#: adds up, which depends on the place of a row in its block, cannot change a score.
+UNIT = 2.0**-18
 
 
 class NeuralNetwork(RankedModel):
@@ -85,7 +88,7 @@ class NeuralNetwork(RankedModel):
                 network.fit(inputs, training.label)
             self.layers_.append(
                 [
-                    (weights.astype(np.float32), bias.astype(np.float32))
+                    (_rounded(weights.astype(np.float64)), bias.astype(np.float64))
                     for weights, bias in zip(
                         network.coefs_, network.intercepts_, strict=True
                     )
@@ -99,17 +102,15 @@ class NeuralNetwork(RankedModel):
     def ranking_contributions(self, features: Features) -> np.ndarray:
         """Return input minus average, times slope of the log-odds between the two.
 
-        The slope is the mean of the gradients at three points on the way from the
-        average pair to this one: integrated gradients (Sundararajan and others, 2017),
-        coarse but cheap.
+        The slope of a hidden unit is its rise from the average pair to this one, over
+        the rise of its input (DeepLIFT's rescale rule, Shrikumar and others, 2017), so
+        that the sum over the features is the difference in log-odds.
         """
         inputs = self.encoder_.transform(features)
-        away = inputs - self.center_
-        slope = np.zeros_like(inputs)
-        steps = (1 / 6, 3 / 6, 5 / 6)
-        for step in steps:
-            slope += self._gradient(self.center_ + np.float32(step) * away)
-        by_column = away * slope / len(steps)
+        by_column = np.empty_like(inputs)
+        for start in range(0, len(inputs), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            by_column[rows] = (inputs[rows] - self.center_) * self._slope(inputs[rows])
         names = self.contract_.names
         shares = np.zeros((len(features), len(names)), dtype=np.float32)
         for column, source in enumerate(self.encoder_.sources_):
@@ -148,7 +149,7 @@ class NeuralNetwork(RankedModel):
         self.center_ = np.array(state["center"], dtype=np.float32)
         self.layers_ = [
             [
-                (np.array(weights, np.float32), np.array(bias, np.float32))
+                (np.array(weights, np.float64), np.array(bias, np.float64))
                 for weights, bias in network
             ]
             for network in state["layers"]
@@ -156,32 +157,46 @@ class NeuralNetwork(RankedModel):
 
     def _log_odds(self, inputs: np.ndarray) -> np.ndarray:
         log_odds = np.zeros(len(inputs), dtype=np.float64)
-        block = np.zeros((BLOCK_ROWS, inputs.shape[1]), dtype=np.float32)
         for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, min(start + BLOCK_ROWS, len(inputs)))
-            n_rows = rows.stop - rows.start
-            block[:n_rows] = inputs[rows]
+            rows = slice(start, start + BLOCK_ROWS)
+            block = _rounded(inputs[rows].astype(np.float64))
             for network in self.layers_:
                 values = block
                 for weights, bias in network[:-1]:
-                    values = np.maximum(values @ weights + bias, 0)
+                    values = values @ weights
+                    values += bias
+                    values = _rounded(np.maximum(values, 0, out=values))
                 weights, bias = network[-1]
-                log_odds[rows] += (values @ weights)[:n_rows, 0] + bias[0]
+                log_odds[rows] += (values @ weights)[:, 0] + bias[0]
         return log_odds / len(self.layers_)
 
-    def _gradient(self, inputs: np.ndarray) -> np.ndarray:
+    def _slope(self, inputs: np.ndarray) -> np.ndarray:
         """Return the slope of the mean log-odds by input, shape of the inputs."""
-        total = np.zeros_like(inputs)
+        # the average pair is the last row
+        inputs = np.vstack([inputs, self.center_]).astype(np.float64)
+        total = np.zeros((len(inputs) - 1, inputs.shape[1]))
         for network in self.layers_:
-            values, is_active = inputs, []
+            values, slopes = inputs, []
             for weights, bias in network[:-1]:
-                values = values @ weights + bias
-                is_active.append(values > 0)
-                values = np.maximum(values, 0)
-            slope = np.broadcast_to(network[-1][0][:, 0], values.shape)
-            for (weights, _), active in zip(
-                reversed(network[:-1]), reversed(is_active), strict=True
+                before = values @ weights + bias
+                values = np.maximum(before, 0)
+                rise, of_input = (v[:-1] - v[-1] for v in (values, before))
+                is_active = (before[:-1] > 0).astype(np.float64)
+                slopes.append(
+                    np.divide(rise, of_input, out=is_active, where=of_input != 0)
+                )
+            slope = np.broadcast_to(network[-1][0][:, 0], slopes[-1].shape)
+            for (weights, _), of_unit in zip(
+                reversed(network[:-1]), reversed(slopes), strict=True
             ):
-                slope = (slope * active) @ weights.T
+                slope = (slope * of_unit) @ weights.T
             total += slope
         return total / len(self.layers_)
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    """Round float64 values to whole multiples of ``UNIT``, in place; return them."""
+    values *= 1 / UNIT
+    np.rint(values, out=values)
+    values *= UNIT
+    return values

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ml.models.base import PurchaseModel, sigmoid
-from ml.models.blend import log_odds
+from ml.models.base import PurchaseModel
 from ml.models.trees import BinaryTrees
 from ml.pairs import FeatureContract, Features, TrainingSet
 
@@ -56,11 +55,10 @@ class FrozenReference(PurchaseModel):
         return self
 
     def predict(self, features: Features) -> np.ndarray:
-        """Return the mean of the seeds in log-odds as probabilities, shape (n,)."""
+        """Return the mean of the seeds' probabilities, float32, shape (n,)."""
         self.check_contract(features)
         chosen = self._features(features)
-        mean = np.mean([log_odds(m.predict(chosen)) for m in self.members_], axis=0)
-        return sigmoid(mean).astype(np.float32)
+        return np.mean([m.predict(chosen) for m in self.members_], axis=0)
 
     def contributions(self, features: Features) -> np.ndarray:
         """Return the mean contributions of the seeds."""

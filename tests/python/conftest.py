@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from warehouses import World, build_marts, write_sample
+from threadpoolctl import threadpool_limits
+from warehouses import World, build_marts, use_small_models, write_sample
 
 from ml.manifest import read_manifest
+from ml.models import trees
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Fit with one thread: test files run side by side, and threads would queue."""
+    with pytest.MonkeyPatch.context() as patch, threadpool_limits(1):
+        patch.setattr(trees, "N_THREADS", 1)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +30,13 @@ def sample_dir(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def sample_world(sample_dir, tmp_path_factory) -> World:
-    """Marts of the sample, all weeks in use. Tests may train on it, not rebuild it."""
+    """Marts of the sample, all weeks in use. Tests may train on it, not rebuild it.
+
+    Training finds settings for small models in it.
+    """
     database = tmp_path_factory.mktemp("warehouse") / "sample.duckdb"
-    return build_marts(World(sample_dir, database), "--vars", "{n_cutoffs: 60}")
+    world = build_marts(World(sample_dir, database), "--vars", "{n_cutoffs: 60}")
+    return use_small_models(world)
 
 
 @pytest.fixture(scope="session")

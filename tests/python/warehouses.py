@@ -12,7 +12,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from small_models import SMALL
+
 from ml import settings
+from ml.chosen import parameters_text
+from ml.publish import insert_rows
+from ml.warehouse import open_warehouse
 
 DBT = Path(sys.executable).parent / "dbt"
 COUPON_FILES = ("coupon_list_train", "coupon_list_test")
@@ -84,6 +89,33 @@ def build_marts(world: World, *arguments: str) -> World:
     world.dbt(
         "build", "--resource-type", "seed", "--resource-type", "model", *arguments
     )
+    return world
+
+
+def use_small_models(world: World) -> World:
+    """Write down a choice of settings, as a search does, that training takes."""
+    with open_warehouse(world.database) as warehouse, warehouse.transaction():
+        shared = {
+            "run_id": "search-small",
+            "mean_map_at_10": 0.0,
+            "first_judged_cutoff": dt.date(2012, 1, 1),
+            "last_judged_cutoff": dt.date(2012, 1, 1),
+            "data_fingerprint": warehouse.data_fingerprint(),
+            "chosen_at": dt.datetime(2012, 1, 8),
+        }
+        insert_rows(
+            warehouse,
+            "model_settings",
+            [
+                shared
+                | {
+                    "model_name": name,
+                    "parameters": parameters_text(parameters),
+                    "is_default": name == "blend",
+                }
+                for name, parameters in SMALL.items()
+            ],
+        )
     return world
 
 

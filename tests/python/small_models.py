@@ -1,0 +1,41 @@
+"""Settings under which models learn fast: few trees, one small network."""
+
+from __future__ import annotations
+
+from ml.models import MODELS, PurchaseModel, build
+
+_TREES = {
+    "n_trees": 30,
+    "learning_rate": 0.2,
+    "num_leaves": 7,
+    "min_leaf_rows": 20,
+    "feature_share": 1.0,
+    "calibration_share": 0.3,
+}
+#: Hyper-parameters by model; the frozen reference has none.
+SMALL: dict[str, dict] = {
+    "lightgbm_binary": _TREES,
+    "lightgbm_ranking": {"objective": "rank_xendcg"} | _TREES,
+    "neural_network": {
+        "hidden": [8],
+        "learning_rate": 0.01,
+        "batch_rows": 64,
+        "n_networks": 1,
+        "calibration_share": 0.3,
+    },
+}
+SMALL["blend"] = {
+    "weights": {
+        "logistic_regression": 0.4,
+        "lightgbm_binary": 0.2,
+        "lightgbm_ranking": 0.2,
+        "neural_network": 0.2,
+    },
+    "parameters_of": dict(SMALL),
+}
+
+
+def small(name: str) -> PurchaseModel:
+    """Return an unfitted model that learns fast."""
+    assert name in MODELS
+    return build(name, SMALL.get(name, {}), random_state=0)
