@@ -14,8 +14,8 @@ from ml.pairs import Features, TrainingSet
 
 #: Rows of one matrix product: what stands between the layers stays in the cache.
 BLOCK_ROWS = 1024
-#: What a product takes in is rounded to whole multiples of this. Products and their sums
-#: are then exact in float64 (sums below 2^17), so that the order in which the library
+#: What a product takes in is rounded to whole multiples of this. Products and their
+#: sums are then exact in float64 (below 2^17), so that the order in which the library
 #: adds up, which depends on the place of a row in its block, cannot change a score.
 UNIT = 2.0**-18
 

@@ -62,6 +62,7 @@ class FrozenReference(PurchaseModel):
 
     def contributions(self, features: Features) -> np.ndarray:
         """Return the mean contributions of the seeds."""
+        self.check_contract(features)
         chosen = self._features(features)
         names = self.contract_.names
         shares = np.zeros((len(features), len(names)), dtype=np.float32)

@@ -1,25 +1,26 @@
-"""Which weeks are judged on, and which setting wins."""
+"""Which weeks are judged on, which setting wins, which models are blended."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 
+import duckdb
 import numpy as np
+import optuna
 import pytest
+from build_features import CONTRACT, make_features, make_training_set
 
-from ml.models import MODELS
-from ml.search import (
-    SEARCH_ONLY,
-    SEARCH_SPACE,
-    SearchResult,
-    Trial,
-    _choose,
-    default_settings,
-    parameters_text,
-    split_weeks,
-)
-from ml.warehouse import Cutoff
+from ml import chosen, search
+from ml.chosen import ChosenSettings, parameters_text, read_chosen, shipped
+from ml.judged import JudgedWeek, split_weeks
+from ml.models import MEMBERS, MODELS, build
+from ml.models.base import sigmoid
+from ml.models.popularity import Popularity
+from ml.search import Search
+from ml.search_space import SEARCH_ONLY, SPACES, Space
+from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
 
 def sunday(number: int) -> dt.date:
@@ -75,84 +76,339 @@ def test_no_week_is_both_fitted_and_judged_on():
             assert max(fitting, default=-1) < min(validation, default=n)
 
 
-def test_without_a_search_every_model_has_its_defaults():
-    found = default_settings()
-    assert found.best_parameters == {name: {} for name in MODELS}
-    assert found.best_model == "logistic_regression"
-    assert found.trials == []
+# --- the space
 
 
-SETTINGS = {
-    ("popularity", 1): {},
-    ("cosine", 1): {},
-    ("logistic_regression", 1): {"C": 0.001, "max_rows": 100, "max_iter": 60},
-    ("logistic_regression", 2): {"C": 0.01, "max_rows": 100, "max_iter": 60},
-    ("logistic_regression", 3): {"C": 0.1, "max_rows": 100, "max_iter": 60},
-}
+def test_every_member_of_a_blend_is_searched():
+    assert set(SPACES) == set(MEMBERS)
 
 
-def choose(*found: tuple[str, int, list[float]]) -> SearchResult:
-    """Choose from the MAP@10 of each setting in each week."""
-    trials = [
-        Trial(name, setting, SETTINGS[name, setting], sunday(week), value, 0.1)
-        for name, setting, values in found
-        for week, value in enumerate(values)
-    ]
-    return _choose(trials, SETTINGS)
-
-
-def test_the_best_mean_over_the_weeks_wins():
-    # means: 0.030, 0.020, then 0.035, 0.040 and 0.038; setting 3 has the best week
-    found = choose(
-        ("popularity", 1, [0.02, 0.04]),
-        ("cosine", 1, [0.02, 0.02]),
-        ("logistic_regression", 1, [0.03, 0.04]),
-        ("logistic_regression", 2, [0.04, 0.04]),
-        ("logistic_regression", 3, [0.016, 0.06]),
-    )
-    assert found.best_model == "logistic_regression"
-    # settings of the search alone are not handed on
-    assert found.best_parameters == {
-        "popularity": {},
-        "cosine": {},
-        "logistic_regression": {"C": 0.01},
-    }
-    assert len(found.trials) == 10
-
-
-def test_the_first_of_equal_settings_wins():
-    found = choose(
-        ("popularity", 1, [0.01]),
-        ("cosine", 1, [0.01]),
-        ("logistic_regression", 1, [0.02]),
-        ("logistic_regression", 2, [0.03]),
-        ("logistic_regression", 3, [0.03]),
-    )
-    assert found.best_parameters["logistic_regression"] == {"C": 0.01}
-
-
-def test_a_baseline_wins_where_it_is_better():
-    found = choose(
-        ("popularity", 1, [0.03]),
-        ("cosine", 1, [0.01]),
-        ("logistic_regression", 1, [0.01]),
-        ("logistic_regression", 2, [0.02]),
-        ("logistic_regression", 3, [0.01]),
-    )
-    assert found.best_model == "popularity"
-    assert found.best_parameters["logistic_regression"] == {"C": 0.01}
-
-
-def test_the_search_tries_at_least_twenty_settings_that_the_model_takes():
-    space = SEARCH_SPACE["logistic_regression"]
-    assert np.prod([len(values) for values in space.values()]) >= 20
-    assert set(SEARCH_ONLY) <= set(space)
-    for name, values in SEARCH_SPACE.items():
-        first = {key: options[0] for key, options in values.items()}
-        assert set(first) <= set(MODELS[name](**first).parameters())
+@pytest.mark.parametrize("name", SPACES)
+def test_the_defaults_are_tried_first_and_taken_by_the_model(name):
+    space = SPACES[name]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.enqueue_trial(space.defaults)
+    first = study.ask()
+    parameters = space(first)
+    assert first.params == space.defaults
+    # every name in the space is one that the model has, and it takes the value over
+    for suggested in (parameters, space(study.ask())):
+        taken = build(name, suggested | SEARCH_ONLY, 0).parameters()
+        assert taken | suggested | SEARCH_ONLY == taken
 
 
 def test_parameters_are_written_in_the_order_of_their_names():
     text = parameters_text({"C": 0.1, "A": ("pair",)})
     assert text == '{"A": ["pair"], "C": 0.1}'
     assert json.loads(text) == {"A": ["pair"], "C": 0.1}
+
+
+# --- trials
+
+
+class Guess(Popularity):
+    """A model that ranks right if its only setting is right."""
+
+    name = "logistic_regression"
+    right = 0.3
+
+    def __init__(self, C: float, n: int, fit_probability: bool) -> None:
+        self.C = C
+
+    def predict(self, features):
+        """Return the cosine, or its opposite."""
+        sign = 1 if self.right == self.C else -1
+        return sign * features.column("profile_cosine")
+
+
+def judged_week(day: dt.date, cosine: list[list[float]], bought: list[int]):
+    """Return a week of users 0, 1, ... who each bought one coupon."""
+    rows = [{"profile_cosine": value} for of_user in cosine for value in of_user]
+    labels = np.zeros((len(bought), len(cosine[0])), dtype=bool)
+    labels[np.arange(len(bought)), bought] = True
+    features = make_features(CONTRACT, rows)
+    return JudgedWeek(day, np.arange(len(bought), dtype=np.int32), features, labels)
+
+
+def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
+    tried = [0.1, 0.3, 0.5, 0.3]
+    fitted = []
+
+    def build_guess(name, parameters, random_state):
+        fitted.append((name, parameters))
+        return Guess(**parameters)
+
+    monkeypatch.setattr(search, "build", build_guess)
+
+    space = Space(
+        # the fourth setting is as good as the second
+        lambda trial: {"C": tried[trial.number], "n": trial.number},
+        {},
+    )
+    monkeypatch.setitem(SPACES, "logistic_regression", space)
+    # right order: user 0 finds what was bought first, user 1 second; wrong order:
+    # third and second. Four users are registered.
+    judged = [
+        judged_week(sunday(5), [[0.9, 0.5, 0.1], [0.9, 0.5, 0.1]], [0, 1]),
+        judged_week(sunday(6), [[0.9, 0.5, 0.1]], [0]),
+    ]
+    found = Search([sunday(0)], [sunday(5), sunday(6)])
+    search._search_model(
+        found, "logistic_regression", 4, make_training_set(), judged, 4, 0
+    )
+    # week 5: (1 + 1/2) / 4, week 6: 1 / 4; wrong: (1/3 + 1/2) / 4 and (1/3) / 4
+    values = {
+        (t.setting, t.cutoff): (t.parameters["C"], t.map_at_10) for t in found.trials
+    }
+    assert values == {
+        (setting, day): (c, pytest.approx(right if c == 0.3 else wrong))
+        for setting, c in enumerate(tried, start=1)
+        for day, right, wrong in (
+            (sunday(5), 3 / 8, 5 / 24),
+            (sunday(6), 1 / 4, 1 / 12),
+        )
+    }
+    assert found.parameters == {"logistic_regression": {"C": 0.3, "n": 1}}
+    assert found.mean_map_at_10["logistic_regression"] == pytest.approx(5 / 16)
+    # the search needs the order alone, and that setting is not handed on
+    assert [parameters["fit_probability"] for _, parameters in fitted] == [False] * 4
+
+
+# --- the blend
+
+N_BUYERS = 40
+#: Log-odds of the three coupons of users of type "x" and "y", who buy the first one.
+FIRST = {"x": [1.0, 0.0, -1.0], "y": [0.0, 0.5, -1.0]}
+SECOND = {"x": [0.0, 1.2, -1.0], "y": [1.0, 0.0, -1.0]}
+WRONG = {"x": [-1.0, 0.0, 1.0], "y": [-1.0, 0.0, 1.0]}
+
+
+class Scores(Popularity):
+    """A model whose probabilities are given."""
+
+    def __init__(self, probability: np.ndarray) -> None:
+        self.probability = probability
+
+    def fit(self, training):
+        """Learn nothing."""
+        return self
+
+    def predict(self, features):
+        """Return what was given."""
+        return self.probability
+
+
+def choose_blend(monkeypatch, models: dict[str, dict], users: str) -> Search:
+    """Blend models on two weeks alike, in which each of 40 users buys one coupon."""
+    probability = {
+        name: sigmoid(np.array([of_type[user] for user in users]).ravel())
+        for name, of_type in models.items()
+    }
+    judged = [
+        judged_week(sunday(number), [[0, 0, 0]] * len(users), [0] * len(users))
+        for number in (5, 6)
+    ]
+    monkeypatch.setattr(search, "build", lambda name, *_: Scores(probability[name]))
+    found = Search([sunday(0)], [sunday(5), sunday(6)])
+    found.parameters = {name: {} for name in models}
+    # as many again are registered and buy nothing
+    n_users = 2 * len(users)
+    search._choose_blend(found, list(models), make_training_set(), judged, n_users, 0)
+    return found
+
+
+def test_models_that_make_up_for_each_other_are_blended(monkeypatch):
+    models = {
+        "logistic_regression": FIRST,
+        "lightgbm_binary": WRONG,
+        "neural_network": SECOND,
+    }
+    found = choose_blend(monkeypatch, models, "xy" * (N_BUYERS // 2))
+    # alone each puts the coupon first for half of the buyers, second for the others:
+    # 3/4 of the buyers, who are half of the users; third for all: 1/3 of one half
+    assert found.mean_map_at_10 == {
+        "logistic_regression": pytest.approx(3 / 8),
+        "neural_network": pytest.approx(3 / 8),
+        "lightgbm_binary": pytest.approx(1 / 6),
+        "blend": pytest.approx(1 / 2),
+    }
+    # with share s of the second, x needs 1 - s > 1.2 s and y needs s > (1 - s) / 2:
+    # between 0.33 and 0.45, where 0.35 is the only one tried. More cannot be won.
+    assert found.parameters["blend"] == {
+        "weights": {"logistic_regression": 0.65, "neural_network": 0.35}
+    }
+    assert found.default_model == "blend"
+
+
+def test_a_gain_that_may_be_chance_lets_nobody_join(monkeypatch):
+    models = {"logistic_regression": FIRST, "neural_network": SECOND}
+    # one user of forty gains: a third of all bootstrap samples are without it
+    found = choose_blend(monkeypatch, models, "x" * (N_BUYERS - 1) + "y")
+    assert found.parameters["blend"] == {"weights": {"logistic_regression": 1.0}}
+    assert found.default_model == "logistic_regression"
+    assert found.mean_map_at_10["blend"] == pytest.approx((39 + 1 / 2) / 80)
+
+
+def test_the_better_model_starts_the_blend(monkeypatch):
+    models = {"logistic_regression": WRONG, "neural_network": FIRST}
+    found = choose_blend(monkeypatch, models, "x" * N_BUYERS)
+    assert found.parameters["blend"] == {"weights": {"neural_network": 1.0}}
+    assert found.default_model == "neural_network"
+
+
+# --- the choice
+
+
+def test_a_choice_is_completed_by_defaults_and_the_members_of_the_blend():
+    parameters = {
+        "neural_network": {"hidden": [4]},
+        "blend": {"weights": {"logistic_regression": 0.6, "neural_network": 0.4}},
+    }
+    found = ChosenSettings.complete(parameters, "blend", "here")
+    assert found.parameters == {name: {} for name in MODELS} | {
+        "neural_network": {"hidden": [4]},
+        "blend": {
+            "weights": {"logistic_regression": 0.6, "neural_network": 0.4},
+            "parameters_of": {
+                "logistic_regression": {},
+                "neural_network": {"hidden": [4]},
+            },
+        },
+    }
+    assert (found.default_model, found.source) == ("blend", "here")
+    # what was handed in stays as it was
+    assert list(parameters["blend"]) == ["weights"]
+
+
+def test_without_weights_the_blend_has_its_own_defaults():
+    found = ChosenSettings.complete({}, "blend", "here")
+    assert found.parameters == {name: {} for name in MODELS}
+
+
+def test_the_shipped_settings_build_every_model():
+    found = shipped()
+    assert found.default_model in MODELS
+    assert found.source.startswith("shipped with the project (")
+    for name, parameters in found.parameters.items():
+        taken = build(name, parameters, 0).parameters()
+        assert set(parameters) <= set(taken)
+    blend = build("blend", found.parameters["blend"], 0)
+    assert sum(blend.weights.values()) == pytest.approx(1)
+
+
+def test_a_written_choice_reads_like_the_shipped_one(tmp_path, monkeypatch):
+    path = tmp_path / "choice.json"
+    parameters = {"cosine": {}, "blend": {"weights": {"neural_network": 1.0}}}
+    record = {"data": "9 users", "searched_on": dt.date(2012, 1, 2)}
+    chosen.write_shipped(path, parameters, "cosine", record)
+    monkeypatch.setattr(chosen, "SHIPPED_FILE", path)
+    found = shipped()
+    assert found == ChosenSettings.complete(
+        parameters,
+        "cosine",
+        "shipped with the project (9 users, searched on 2012-01-02)",
+    )
+
+
+@pytest.fixture
+def warehouse(monkeypatch):
+    """A warehouse that holds settings and nothing else."""
+    monkeypatch.setattr(Warehouse, "data_fingerprint", lambda self: "these")
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create schema ml; create table ml.model_settings (run_id varchar, "
+            "model_name varchar, parameters varchar, is_default boolean, "
+            "data_fingerprint varchar, chosen_at timestamp)"
+        )
+        yield Warehouse(connection)
+
+
+def choose(warehouse: Warehouse, run_id: str, day: int, data: str, C: float) -> None:
+    """Write down a search that chose logistic regression."""
+    for name, parameters in (("logistic_regression", {"C": C}), ("cosine", {})):
+        warehouse.rows(
+            "insert into ml.model_settings values (?, ?, ?, ?, ?, ?)",
+            [
+                *(run_id, name, parameters_text(parameters)),
+                *(name != "cosine", data, dt.datetime(2012, 7, day)),
+            ],
+        )
+
+
+def test_the_latest_search_on_the_same_files_is_taken(warehouse):
+    choose(warehouse, "early", 1, "these", 0.1)
+    choose(warehouse, "late", 2, "these", 0.2)
+    choose(warehouse, "elsewhere", 3, "others", 0.3)
+    found = read_chosen(warehouse)
+    assert found.parameters["logistic_regression"] == {"C": 0.2}
+    assert found.default_model == "logistic_regression"
+    assert found.source == "search late of 2012-07-02 on this data"
+    # what the search did not touch has its defaults
+    assert found.parameters["lightgbm_binary"] == {}
+
+
+def test_without_a_search_on_these_files_the_shipped_settings_are_taken(warehouse):
+    assert read_chosen(warehouse) == shipped()
+    choose(warehouse, "elsewhere", 3, "others", 0.3)
+    assert read_chosen(warehouse) == shipped()
+
+
+# --- the command
+
+
+def test_a_search_publishes_what_training_takes(sample_world, tmp_path, monkeypatch):
+    database, page = tmp_path / "searched.duckdb", tmp_path / "choice.json"
+    shutil.copy(sample_world.database, database)
+    monkeypatch.setenv("PONPARE_DB", str(database))
+    monkeypatch.setenv("PONPARE_DATA_DIR", str(sample_world.data_dir))
+    models = ["logistic_regression", "neural_network"]
+    # the network learns little, as long as it learns fast
+    space = Space(lambda trial: {"hidden": [4], "n_epochs": 1, "n_networks": 1}, {})
+    monkeypatch.setitem(SPACES, "neural_network", space)
+    arguments = ["--models", *models, "--trials", "2", "--write", str(page)]
+    assert search.main(arguments) == 0
+    with open_warehouse(database, read_only=True) as warehouse:
+        found = read_chosen(warehouse)
+        trials = warehouse.rows(
+            "select model_name, count(distinct setting), count(distinct cutoff_date), "
+            "count(*), max(cutoff_date) < '2012-04-15', min(value) > 0 "
+            "from ml.hyperparameter_search group by all order by all"
+        )
+        ((best, mean),) = warehouse.rows(
+            "select max(value), any_value(mean_map_at_10) from ("
+            "select setting, avg(value) as value from ml.hyperparameter_search "
+            "where model_name = 'logistic_regression' group by all) cross join "
+            "ml.model_settings where model_name = 'logistic_regression' "
+            "and run_id != 'search-small'"
+        )
+    assert trials == [(name, 2, 4, 8, True, True) for name in models]
+    # the curve does not change the order, so the mean is that of the best trial
+    assert mean == pytest.approx(best, rel=1e-3)
+    assert found.source.startswith("search search-2")
+    assert found.parameters["neural_network"]["hidden"] == [4]
+    content = json.loads(page.read_text(encoding="utf-8"))
+    assert content["default_model"] == found.default_model
+    assert content["record"]["data"].startswith("300 users, files ")
+    assert content["record"]["settings_tried"] == 4
+    monkeypatch.setattr(chosen, "SHIPPED_FILE", page)
+    assert shipped().parameters == found.parameters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trials", "0"], "--trials: at least one setting has to be tried."),
+        (["--write", "nowhere/x.json"], "--write: nowhere is no directory."),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(arguments, message, capsys):
+    assert search.main(arguments) == 1
+    assert capsys.readouterr().err == f"error: {message}\n"
+
+
+def test_too_few_weeks_are_one_sentence(monkeypatch):
+    cutoffs = weeks(2, {0, 1})
+    monkeypatch.setattr(Warehouse, "cutoffs", lambda self: cutoffs)
+    with duckdb.connect() as connection, pytest.raises(WarehouseError) as error:
+        search.search(Warehouse(connection), ["logistic_regression"], 1)
+    assert "at least three labelled weeks before 2012-04-15" in str(error.value)
