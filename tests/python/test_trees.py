@@ -1,0 +1,167 @@
+"""Boosted trees on pairs for which a leaf's value is worked out by hand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from build_features import CONTRACT, make_contract, make_features, make_training_set
+from small_models import SMALL
+
+from ml.models.sampling import buyer_weeks
+from ml.models.trees import BinaryTrees, RankingTrees
+from ml.pairs import TrainingSet
+
+ONE_TREE = {
+    "n_trees": 1,
+    "learning_rate": 1.0,
+    "num_leaves": 2,
+    "min_leaf_rows": 1,
+    "l2": 0.0,
+    "feature_share": 1.0,
+    "row_share": 1.0,
+    "calibration_share": 0.0,
+    "fit_probability": False,
+}
+
+
+def training_of(rows: list[dict], label: list[int], contract) -> TrainingSet:
+    """Return pairs of one user in one week."""
+    n = len(rows)
+    return TrainingSet(
+        make_features(contract, rows),
+        np.array(label, dtype=bool),
+        np.ones(n),
+        np.full(n, np.datetime64("2012-06-10")),
+        np.zeros(n, dtype=np.int32),
+        np.arange(n, dtype=np.int32),
+    )
+
+
+def ten_each(column: str, low, high, n_low: int, n_high: int) -> tuple[list, list]:
+    """Return ten pairs with each value, and how many of each were bought."""
+    rows = [{column: value} for value in [low] * 10 + [high] * 10]
+    return rows, [1] * n_low + [0] * (10 - n_low) + [1] * n_high + [0] * (10 - n_high)
+
+
+def test_one_split_has_the_values_of_a_newton_step():
+    contract = make_contract(("price", "noise"))
+    training = training_of(*ten_each("price", 1.0, 5.0, 2, 8), contract)
+    model = BinaryTrees(**ONE_TREE).fit(training)
+    ranking = model.ranking(training.features)
+    # half of all were bought: the root is 0 in log-odds, every gradient 0.5 - label and
+    # every second derivative 0.25. Ten pairs with two bought: (5 - 2) / 2.5 below it
+    assert ranking == pytest.approx(np.repeat([-1.2, 1.2], 10), abs=1e-6)
+    shares = model.ranking_contributions(training.features)
+    assert shares == pytest.approx(
+        np.column_stack([np.repeat([-1.2, 1.2], 10), np.zeros(20)]), abs=1e-6
+    )
+    assert model.coefficients() == [("price", "all", 1.0), ("noise", "all", 0.0)]
+
+
+def test_null_is_a_value_of_its_own():
+    contract = make_contract(("days",))
+    training = training_of(*ten_each("days", None, 1.0, 9, 1), contract)
+    model = BinaryTrees(**ONE_TREE).fit(training)
+    # (5 - 9) / 2.5 = -1.6: nine of ten pairs without a value were bought
+    ranking = model.ranking(make_features(contract, [{"days": None}, {"days": 1.0}]))
+    assert ranking == pytest.approx([1.6, -1.6], abs=1e-6)
+
+
+def test_an_unknown_category_is_none_of_the_known_ones():
+    contract = make_contract((), {"genre": ("food", "spa", "stay")})
+    rows = [{"genre": genre} for genre in ["food"] * 10 + ["spa"] * 5 + ["stay"] * 5]
+    # all others were bought as often: food alone is split off
+    training = training_of(rows, [1] * 8 + [0] * 2 + [1, 0, 0, 0, 0] * 2, contract)
+    model = BinaryTrees(**ONE_TREE | {"cat_smooth": 0.0}).fit(training)
+    seen = make_features(contract, [{"genre": g} for g in ("food", "spa", "stay")])
+    assert model.ranking(seen) == pytest.approx([1.2, -1.2, -1.2], abs=1e-6)
+    unknown = make_features(contract, [{"genre": "wellness"}, {"genre": None}])
+    assert model.ranking(unknown) == pytest.approx([-1.2, -1.2], abs=1e-6)
+    assert model.ranking_contributions(unknown)[:, 0] == pytest.approx(
+        [-1.2, -1.2], abs=1e-6
+    )
+
+
+def test_pairs_that_nothing_parts_make_a_tree_of_one_leaf():
+    contract = make_contract(("price",))
+    training = training_of([{"price": 1.0}] * 20, [1] * 5 + [0] * 15, contract)
+    model = BinaryTrees(**ONE_TREE).fit(training)
+    assert np.ptp(model.ranking(training.features)) == 0
+    assert (model.ranking_contributions(training.features) == 0).all()
+
+
+@pytest.fixture(scope="module")
+def world() -> TrainingSet:
+    return make_training_set()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        BinaryTrees(**SMALL["lightgbm_binary"]),
+        RankingTrees(**SMALL["lightgbm_ranking"]),
+        RankingTrees(**SMALL["lightgbm_ranking"] | {"objective": "lambdarank"}),
+    ],
+    ids=["binary", "xendcg", "lambdarank"],
+)
+def test_contributions_sum_to_the_score_minus_the_roots(model, world):
+    model.fit(world)
+    features = world.features
+    roots = sum(
+        tree["tree_structure"]["internal_value"]
+        for tree in model.booster_.dump_model()["tree_info"]
+    )
+    shares = model.ranking_contributions(features)
+    assert shares.sum(axis=1) == pytest.approx(
+        model.ranking(features) - roots, abs=1e-4
+    )
+    # trees grow on several features, nulls and categories among them
+    assert (np.abs(shares).max(axis=0) > 0).sum() >= 4
+    again = type(model)(**model.parameters())
+    again.restore(json.loads(json.dumps(model.state())))
+    assert again.ranking_contributions(features).tobytes() == shares.tobytes()
+
+
+def test_paths_are_those_of_the_last_fit(world):
+    model = BinaryTrees(**SMALL["lightgbm_binary"]).fit(world)
+    model.contributions(world.features)
+    contract = CONTRACT
+    other = make_training_set(seed=5)
+    expected = BinaryTrees(**SMALL["lightgbm_binary"]).fit(other)
+    model.fit(other)
+    assert model.contract_ == contract
+    assert (
+        model.contributions(other.features).tobytes()
+        == expected.contributions(other.features).tobytes()
+    )
+
+
+def test_the_lists_of_a_ranking_are_the_buyers_weeks():
+    training = training_of(
+        [{"price": 1.0}] * 7, [0, 1] * 3 + [0], make_contract(("price",))
+    )
+    training.user_id[:] = [1, 1, 1, 2, 2, 2, 2]
+    training.cutoff[5:] = np.datetime64("2012-06-17")
+    # user 1; user 2 in the first week; user 2 in the second
+    assert RankingTrees().groups(training).tolist() == [3, 2, 2]
+    assert BinaryTrees().groups(training) is None
+
+
+@pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg"])
+def test_ranking_trees_put_what_a_buyer_bought_first(world, objective):
+    settings = SMALL["lightgbm_ranking"] | {"objective": objective}
+    model = RankingTrees(**settings).fit(world)
+    fresh = make_training_set(seed=1)
+    number, has_bought = buyer_weeks(fresh)
+    score = model.ranking(fresh.features)
+    buyers = np.unique(number[has_bought])
+    right = [
+        np.mean(score[of_user & fresh.label]) > np.mean(score[of_user & ~fresh.label])
+        for of_user in (number == buyer for buyer in buyers)
+        if (of_user & ~fresh.label).any()
+    ]
+    # by chance it would be half of them
+    assert len(right) > 100
+    assert np.mean(right) > 0.75
