@@ -45,6 +45,9 @@ class World:
             "DBT_PROJECT_DIR": str(self.project_dir),
             "DBT_PROFILES_DIR": str(self.project_dir),
             "DBT_USE_COLORS": "false",
+            # test files run side by side: more threads would wait for each other
+            "OMP_THREAD_LIMIT": "1",
+            "OPENBLAS_NUM_THREADS": "1",
         }
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
