@@ -14,6 +14,7 @@ _TREES = {
 }
 #: Hyper-parameters by model; the frozen reference has none.
 SMALL: dict[str, dict] = {
+    "logistic_regression": {"max_iter": 40},
     "lightgbm_binary": _TREES,
     "lightgbm_ranking": {"objective": "rank_xendcg"} | _TREES,
     "neural_network": {
