@@ -19,7 +19,10 @@
         'user_registered_since_the_cutoff', 'is_new_user',
         'no pair: the user is no candidate before the next cutoff',
     ),
-    ('before_registration', 'is_before_registration', 'counts as any other'),
+    (
+        'before_registration', 'is_before_registration',
+        'no pair: the user is no candidate yet',
+    ),
     ('after_withdrawal', 'is_after_withdrawal', 'counts as any other'),
     ('before_sale_start', 'is_before_sale', 'counts as any other'),
     ('after_sale_end', 'is_after_sale', 'counts as any other'),

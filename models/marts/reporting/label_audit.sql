@@ -18,9 +18,6 @@ positive_pairs as (
 purchases as (
     select
         *,
-        row_number() over (
-            partition by user_id, coupon_id order by purchased_at, purchase_hash
-        ) as purchase_number,
         min(purchased_at) over (partition by user_id, coupon_id)
             as first_purchased_at
     from {{ ref('fct_purchases') }}
@@ -39,9 +36,11 @@ purchases_of_weeks as (
         purchases.purchased_at >= users.withdrawn_at as is_after_withdrawal,
         purchases.purchased_at <= coupons.sale_start_at as is_before_sale,
         purchases.purchased_at > coupons.sale_end_at as is_after_sale,
-        purchases.purchase_number > 1
-        and purchases.first_purchased_at >= cutoffs.cutoff_at
-            as is_again_same_week,
+        row_number() over (
+            partition by
+                cutoffs.cutoff_date, purchases.user_id, purchases.coupon_id
+            order by purchases.purchased_at, purchases.purchase_hash
+        ) > 1 as is_again_same_week,
         purchases.first_purchased_at < cutoffs.cutoff_at as is_again_later_week,
         positive_pairs.user_id is not null as is_labelled
     from purchases
