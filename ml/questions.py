@@ -121,7 +121,8 @@ QUESTIONS = {
         "A model is fitted on fewer of the last weeks, or on fewer users of all weeks, "
         "and compared with the one fitted on everything. Features are those of the "
         "marts in each case: a user's history and a coupon's record are as long, and "
-        "counted over as many users, as they are.",
+        "counted over as many users, as they are. Where the pairs are more than a "
+        "model's max_rows, it draws among the negatives as always.",
         ("logistic_regression", "lightgbm_ranking"),
         learning_curve,
     ),
