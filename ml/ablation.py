@@ -17,10 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ml import cli, settings
+from ml import cli
 from ml.ablation_page import Section, text, with_section
 from ml.chosen import parameters_text
-from ml.judged import MIN_FITTING_WEEKS, split_weeks
+from ml.judged import selection_weeks
+from ml.markdown import data_title
 from ml.models import MODELS, build
 from ml.pairs import (
     FeatureContract,
@@ -42,7 +43,7 @@ from ml.variants import (
     variants_of,
 )
 from ml.version import code_version
-from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
+from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.ablation --model logistic_regression --alone"
 
@@ -88,7 +89,7 @@ def ablate(options: argparse.Namespace) -> None:
     cli.check_writable(options.write)
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with open_warehouse(read_only=True) as warehouse:
-        _check_table(warehouse)
+        warehouse.check_table("ablation")
         fingerprint = warehouse.data_fingerprint()
         fitting, judged = selection_weeks(warehouse.cutoffs())
         parameters = _settings_of(warehouse, options.model, fingerprint)
@@ -107,7 +108,7 @@ def ablate(options: argparse.Namespace) -> None:
         [one.variant for one in fitted], weeks, len(user_ids), sampled, options.seed
     )
     section = Section(
-        title=_title(len(user_ids)),
+        title=data_title(len(user_ids)),
         model_name=options.model,
         parameters=parameters_text(fitted[0].model.parameters()),
         fitting=fitting,
@@ -125,39 +126,10 @@ def ablate(options: argparse.Namespace) -> None:
         page.write_text(with_section(old, section), encoding="utf-8")
 
 
-def selection_weeks(
-    cutoffs: Sequence[Cutoff],
-) -> tuple[list[dt.date], list[dt.date]]:
-    """Return the selection weeks to fit on and the last ones, to judge on.
-
-    Raises
-    ------
-    WarehouseError
-        There are too few of them; other weeks are never taken instead.
-    """
-    chosen = [c for c in cutoffs if c.is_labelled and c.is_selection]
-    if len(chosen) <= MIN_FITTING_WEEKS:
-        raise WarehouseError(
-            f"{len(chosen)} labelled weeks are there to choose on, at least "
-            f"{MIN_FITTING_WEEKS + 1} are needed: bring more into use with "
-            "`dbt build --vars '{n_cutoffs: 52}'`."
-        )
-    return split_weeks(chosen)
-
-
 def spread_sample(n: int, n_wanted: int) -> np.ndarray:
     """Return places at even steps among n users in the order of their hashes."""
     steps = np.linspace(0, n - 1, min(n, n_wanted))
     return np.unique(steps.astype(np.intp))
-
-
-def _check_table(warehouse: Warehouse) -> None:
-    found = warehouse.rows(
-        "select count(*) from information_schema.tables "
-        "where table_schema = 'ml' and table_name = 'ablation'"
-    )
-    if found != [(1,)]:
-        raise WarehouseError("ml.ablation is not there yet: run `dbt build` first.")
 
 
 def _settings_of(warehouse: Warehouse, model_name: str, fingerprint: str) -> dict:
@@ -275,12 +247,6 @@ def _row(outcome: Outcome) -> dict:
         "n_users": outcome.n_users,
         **{k: v if np.isfinite(v) else None for k, v in numbers.items()},
     }
-
-
-def _title(n_users: int) -> str:
-    is_synthetic = (settings.data_dir() / settings.SYNTHETIC_MARKER).is_file()
-    kind = "Synthetic sample" if is_synthetic else "Real data"
-    return f"{kind}, {n_users:,} users"
 
 
 if __name__ == "__main__":

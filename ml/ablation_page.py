@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ml.markdown import table
+from ml.markdown import aligned, table
+from ml.markdown import with_section as page_with_section
 from ml.variants import FULL, Outcome, Variant, by_variant
 
 TITLE = "# What each group of features brings"
@@ -68,20 +69,14 @@ def lines_of(section: Section) -> list[tuple[str, ...]]:
 
 def text(section: Section) -> str:
     """Return the section for a terminal."""
-    rows = [HEAD, *lines_of(section)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEAD))]
-    lines = [
-        "  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    return "\n".join([f"{section.title}: {_setting(section)}", *map(str.rstrip, lines)])
+    lines = aligned([HEAD, *lines_of(section)])
+    return "\n".join([f"{section.title}: {_setting(section)}", *lines])
 
 
 def with_section(page: str, section: Section) -> str:
     """Return the page with this section added, or in place of its namesake."""
-    parts = page.split("\n## ") if page else []
-    others = [part for part in parts[1:] if part.split("\n")[0] != section.title]
-    return "\n## ".join([f"{TITLE}\n\n{INTRODUCTION}\n", *others, _markdown(section)])
+    introduction = f"{TITLE}\n\n{INTRODUCTION}\n"
+    return page_with_section(page, introduction, _markdown(section))
 
 
 def _markdown(section: Section) -> str:

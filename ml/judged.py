@@ -18,7 +18,7 @@ from ml.pairs import (
     read_labels,
     stream_candidates,
 )
-from ml.warehouse import Cutoff, Warehouse
+from ml.warehouse import Cutoff, Warehouse, WarehouseError
 
 N_VALIDATION_WEEKS = 4
 MIN_FITTING_WEEKS = 2
@@ -88,3 +88,23 @@ def split_weeks(
     if n_validation < 1:
         return weeks, []
     return weeks[:-n_validation], weeks[-n_validation:]
+
+
+def selection_weeks(
+    cutoffs: Sequence[Cutoff],
+) -> tuple[list[dt.date], list[dt.date]]:
+    """Return the selection weeks to fit on and the last ones, to judge on.
+
+    Raises
+    ------
+    WarehouseError
+        There are too few of them; other weeks are never taken instead.
+    """
+    chosen = [c for c in cutoffs if c.is_labelled and c.is_selection]
+    if len(chosen) <= MIN_FITTING_WEEKS:
+        raise WarehouseError(
+            f"{len(chosen)} labelled weeks are there to choose on, at least "
+            f"{MIN_FITTING_WEEKS + 1} are needed: bring more into use with "
+            "`dbt build --vars '{n_cutoffs: 52}'`."
+        )
+    return split_weeks(chosen)

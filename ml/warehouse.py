@@ -123,6 +123,16 @@ class Warehouse:
             )
         ]
 
+    def check_table(self, name: str) -> None:
+        """Raise WarehouseError unless schema ``ml`` has this table."""
+        found = self.rows(
+            "select count(*) from information_schema.tables "
+            "where table_schema = 'ml' and table_name = ?",
+            [name],
+        )
+        if found != [(1,)]:
+            raise WarehouseError(f"ml.{name} is not there yet: run `dbt build` first.")
+
     def data_fingerprint(self) -> str:
         """Return the fingerprint of the files from which the marts were built.
 

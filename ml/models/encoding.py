@@ -12,15 +12,17 @@ from ml.pairs import FeatureContract, Features
 LONG_TAIL = 20.0
 #: Standardised values beyond this many standard deviations are clipped.
 CLIP = 5.0
+#: What stands in place of a null, with or without an indicator of it.
+MISSING = ("mean_and_indicator", "mean", "median_and_indicator", "median")
 
 
 class LinearEncoder:
     """Turns features into a dense matrix of standardised inputs.
 
-    Columns are: each numeric feature, standardised, nulls at the average; then an
-    indicator of null for each numeric feature that had nulls in training; then an
-    indicator for each category of each categorical feature. Unknown categories have no
-    indicator.
+    Columns are: each numeric feature, standardised, nulls at the average or median;
+    then, if wanted, an indicator of null for each numeric feature that had nulls in
+    training; then an indicator for each category of each categorical feature. Unknown
+    categories have no indicator.
 
     A numeric feature that is never negative is taken as log(1 + x) if it reaches beyond
     20, and as log(1 + x / mean) if it is smaller but reaches beyond 20 times its mean,
@@ -30,9 +32,14 @@ class LinearEncoder:
     ----------
     groups
         Feature groups that are encoded; by default all.
+    missing
+        One of ``MISSING``: what a null becomes. Mean and median are those of the values
+        as scaled, a logarithm where one is taken.
 
     Attributes
     ----------
+    fill_ : ndarray of float32
+        Per numeric feature the standardised value of a null; 0 is the average.
     log_unit_ : ndarray of float32
         Per numeric feature the unit of its logarithm; 0 if it is taken as it is.
     sources_ : list of str
@@ -41,8 +48,15 @@ class LinearEncoder:
         Per column a name to show.
     """
 
-    def __init__(self, groups: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        groups: tuple[str, ...] | None = None,
+        missing: str = "mean_and_indicator",
+    ) -> None:
+        if missing not in MISSING:
+            raise ValueError(f"missing is {missing!r}, not one of {', '.join(MISSING)}")
         self.groups = groups
+        self.missing = missing
 
     def fit(self, features: Features) -> LinearEncoder:
         """Learn scales and averages."""
@@ -66,7 +80,15 @@ class LinearEncoder:
         deviation = np.sqrt(np.square(centred).sum(axis=0) / present)
         self.mean_ = mean.astype(np.float32)
         self.deviation_ = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
-        self.with_null_ = np.flatnonzero(is_null.any(axis=0))
+        self.fill_ = np.zeros(len(mean), dtype=np.float32)
+        if self.missing.startswith("median"):
+            for column in np.flatnonzero((~is_null).any(axis=0)):
+                known = scaled[~is_null[:, column], column]
+                self.fill_[column] = np.median(known) - mean[column]
+            self.fill_ /= self.deviation_
+        self.with_null_ = np.empty(0, dtype=np.intp)
+        if self.missing.endswith("indicator"):
+            self.with_null_ = np.flatnonzero(is_null.any(axis=0))
         return self._name_columns(features.contract)
 
     def transform(self, features: Features) -> np.ndarray:
@@ -79,6 +101,7 @@ class LinearEncoder:
             self.log_unit_.tobytes(),
             self.mean_.tobytes(),
             self.deviation_.tobytes(),
+            self.fill_.tobytes(),
             self.with_null_.tobytes(),
         )
         if key not in features.cache:
@@ -104,6 +127,7 @@ class LinearEncoder:
             "log_unit": self.log_unit_.tolist(),
             "mean": self.mean_.tolist(),
             "deviation": self.deviation_.tolist(),
+            "fill": self.fill_.tolist(),
             "with_null": self.with_null_.tolist(),
         }
 
@@ -113,6 +137,7 @@ class LinearEncoder:
         self.log_unit_ = np.array(state["log_unit"], dtype=np.float32)
         self.mean_ = np.array(state["mean"], dtype=np.float32)
         self.deviation_ = np.array(state["deviation"], dtype=np.float32)
+        self.fill_ = np.array(state["fill"], dtype=np.float32)
         self.with_null_ = np.array(state["with_null"], dtype=np.intp)
         return self._name_columns(contract)
 
@@ -131,7 +156,8 @@ class LinearEncoder:
         standard -= self.mean_
         standard /= self.deviation_
         np.clip(standard, -CLIP, CLIP, out=standard)
-        np.copyto(inputs[:, :n_numeric], standard, where=~np.isnan(standard))
+        np.copyto(standard, self.fill_, where=np.isnan(standard))
+        inputs[:, :n_numeric] = standard
         place = n_numeric + len(self.with_null_)
         inputs[:, n_numeric:place] = np.isnan(numeric[:, self.with_null_])
         categories = list(features.contract.categories.values())

@@ -33,6 +33,8 @@ class Logistic(RankedModel):
         Feature groups that get coefficients by genre.
     max_iter
         Upper bound on L-BFGS iterations.
+    missing
+        What a null becomes: see :class:`ml.models.encoding.LinearEncoder`.
     max_rows, fit_probability, random_state
         See :class:`ml.models.ranked.RankedModel`.
     """
@@ -46,6 +48,7 @@ class Logistic(RankedModel):
         crossed_groups: tuple[str, ...] = ("place", "similarity"),
         max_rows: int = 300_000,
         max_iter: int = 200,
+        missing: str = "mean_and_indicator",
         fit_probability: bool = True,
         random_state: int = 0,
     ) -> None:
@@ -53,13 +56,14 @@ class Logistic(RankedModel):
         self.crossed_groups = tuple(crossed_groups)
         self.max_rows = max_rows
         self.max_iter = max_iter
+        self.missing = missing
         self.fit_probability = fit_probability
         self.random_state = random_state
 
     def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
         """Fit the regression on weighted pairs of buyers."""
         features = training.features
-        self.encoder_ = LinearEncoder().fit(features)
+        self.encoder_ = LinearEncoder(missing=self.missing).fit(features)
         self._place_columns()
         inputs = self.encoder_.transform(features)
         self.center_ = np.average(inputs, axis=0, weights=weight).astype(np.float32)
@@ -143,6 +147,7 @@ class Logistic(RankedModel):
             "crossed_groups": list(self.crossed_groups),
             "max_rows": self.max_rows,
             "max_iter": self.max_iter,
+            "missing": self.missing,
             "fit_probability": self.fit_probability,
             "random_state": self.random_state,
         }
@@ -158,7 +163,8 @@ class Logistic(RankedModel):
 
     def restore_ranking(self, state: dict) -> None:
         """Take over encoder, averages and coefficients."""
-        self.encoder_ = LinearEncoder().restore(state["encoder"], self.contract_)
+        encoder = LinearEncoder(missing=self.missing)
+        self.encoder_ = encoder.restore(state["encoder"], self.contract_)
         self._place_columns()
         self.center_ = np.array(state["center"], dtype=np.float32)
         self.coefficients_ = np.array(state["coefficients"], dtype=np.float32)

@@ -36,6 +36,8 @@ class NeuralNetwork(RankedModel):
         Step size of Adam, rows per step, passes over the pairs.
     n_networks
         Networks that are averaged.
+    missing
+        What a null becomes: see :class:`ml.models.encoding.LinearEncoder`.
     max_rows, calibration_share, fit_probability, random_state
         See :class:`ml.models.ranked.RankedModel`.
     """
@@ -52,6 +54,7 @@ class NeuralNetwork(RankedModel):
         n_networks: int = 2,
         max_rows: int = 500_000,
         calibration_share: float = 0.1,
+        missing: str = "mean_and_indicator",
         fit_probability: bool = True,
         random_state: int = 0,
     ) -> None:
@@ -63,12 +66,13 @@ class NeuralNetwork(RankedModel):
         self.n_networks = n_networks
         self.max_rows = max_rows
         self.calibration_share = calibration_share
+        self.missing = missing
         self.fit_probability = fit_probability
         self.random_state = random_state
 
     def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
         """Fit the networks; pairs of buyers are drawn alike, so they count alike."""
-        self.encoder_ = LinearEncoder().fit(training.features)
+        self.encoder_ = LinearEncoder(missing=self.missing).fit(training.features)
         inputs = self.encoder_.transform(training.features)
         self.center_ = inputs.mean(axis=0, dtype=np.float64).astype(np.float32)
         self.layers_ = []
@@ -128,6 +132,7 @@ class NeuralNetwork(RankedModel):
             "n_networks": self.n_networks,
             "max_rows": self.max_rows,
             "calibration_share": self.calibration_share,
+            "missing": self.missing,
             "fit_probability": self.fit_probability,
             "random_state": self.random_state,
         }
@@ -145,7 +150,8 @@ class NeuralNetwork(RankedModel):
 
     def restore_ranking(self, state: dict) -> None:
         """Take over encoder, averages and weights."""
-        self.encoder_ = LinearEncoder().restore(state["encoder"], self.contract_)
+        encoder = LinearEncoder(missing=self.missing)
+        self.encoder_ = encoder.restore(state["encoder"], self.contract_)
         self.center_ = np.array(state["center"], dtype=np.float32)
         self.layers_ = [
             [

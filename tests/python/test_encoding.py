@@ -60,6 +60,54 @@ def test_nulls_are_at_the_average_and_marked():
     assert encode_column([1, None, 3]).tolist() == [[-1, 0], [0, 1], [1, 0]]
 
 
+@pytest.mark.parametrize(
+    ("missing", "fill", "has_indicator"),
+    [
+        # 1, 1, 4 and 6: mean 3, deviation sqrt((4 + 4 + 1 + 9) / 4); median 2.5
+        ("mean", 0, False),
+        ("mean_and_indicator", 0, True),
+        ("median", -0.5 / np.sqrt(4.5), False),
+        ("median_and_indicator", -0.5 / np.sqrt(4.5), True),
+    ],
+)
+def test_nulls_are_at_mean_or_median_with_or_without_a_mark(
+    missing, fill, has_indicator
+):
+    contract = make_contract(("x",))
+    features = make_features(contract, [{"x": x} for x in (1, 1, 4, 6, None)])
+    encoder = LinearEncoder(missing=missing).fit(features)
+    inputs = encoder.transform(features)
+    assert inputs[4, 0] == pytest.approx(fill)
+    assert inputs[3, 0] == pytest.approx(3 / np.sqrt(4.5))
+    assert inputs[:, 1:].ravel().tolist() == [0, 0, 0, 0, 1] * has_indicator
+    state = json.loads(json.dumps(encoder.state()))
+    restored = LinearEncoder().restore(state, contract)
+    again = restored.transform(features.take(slice(None)))
+    assert again.tobytes() == inputs.tobytes()
+
+
+def test_the_median_of_a_long_tail_is_that_of_the_logarithms():
+    # logarithms 0, 1 and 5: mean 2, median 1, deviation sqrt((4 + 1 + 9) / 3)
+    inputs = LinearEncoder(missing="median")
+    features = make_features(
+        make_contract(("x",)), [{"x": x} for x in (0, np.expm1(1), np.expm1(5), None)]
+    )
+    assert inputs.fit(features).transform(features)[3, 0] == pytest.approx(
+        -1 / np.sqrt(14 / 3), rel=1e-5
+    )
+
+
+def test_a_column_without_values_has_no_median_and_adds_nothing():
+    features = make_features(make_contract(("x",)), [{"x": None}, {"x": None}])
+    inputs = LinearEncoder(missing="median").fit(features).transform(features)
+    assert inputs.tolist() == [[0], [0]]
+
+
+def test_an_unknown_filling_is_refused():
+    with pytest.raises(ValueError, match="'mode', not one of mean_and_indicator"):
+        LinearEncoder(missing="mode")
+
+
 def test_a_null_where_training_had_none_is_only_at_the_average():
     assert encode_column([1, 3], [None, 3]).tolist() == [[0], [1]]
 
@@ -140,7 +188,13 @@ def test_equal_encoders_share_the_work_and_others_do_not():
 
 @pytest.mark.parametrize(
     ("part", "value"),
-    [("log_unit", [1.0]), ("mean", [1.0]), ("deviation", [3.0]), ("with_null", [])],
+    [
+        ("log_unit", [1.0]),
+        ("mean", [1.0]),
+        ("deviation", [3.0]),
+        ("fill", [1.0]),
+        ("with_null", []),
+    ],
 )
 def test_encoders_share_nothing_if_any_part_of_them_differs(part, value):
     features = make_features(make_contract(("x",)), [{"x": 1}, {"x": None}, {"x": 5}])

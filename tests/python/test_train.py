@@ -348,7 +348,8 @@ def test_a_missing_required_file_leaves_the_warehouse_as_it_was(trained, tmp_pat
     "verb",
     [
         *("train", "submission", "pipeline", "summary", "query", "catalogue"),
-        *("bench", "ablation", "search", "backtest", "oracle_report"),
+        *("bench", "ablation", "compare", "search", "backtest"),
+        *("next_genre", "oracle_report"),
     ],
 )
 def test_help_shows_an_example(verb, capsys):

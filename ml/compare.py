@@ -1,0 +1,198 @@
+"""Compare ways to fit a model, on the weeks that choices are made on.
+
+Two questions: learning_curve (are there enough weeks and users?) and missing_values
+(what stands in place of a null?). Fits each option on the earlier target weeks before
+2012-04-15, judges it by MAP@10 over all users on the last four of them, and never looks
+at the weeks that are reported. Writes to ml.comparisons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ml import cli
+from ml.chosen import parameters_text, read_chosen
+from ml.comparison import Fit, Outcome, compare, fit_option
+from ml.comparison_page import Section, text, with_section
+from ml.judged import read_judged_week, selection_weeks
+from ml.markdown import data_title
+from ml.models import build
+from ml.models.blend import MEMBERS
+from ml.pairs import read_contract, read_training_set
+from ml.progress import step
+from ml.publish import insert_rows
+from ml.questions import QUESTIONS
+from ml.search_space import SEARCH_ONLY
+from ml.version import code_version
+from ml.warehouse import Warehouse, WarehouseError, open_warehouse
+
+EXAMPLE = "example: python -m ml.compare --question learning_curve"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = cli.parser("compare", __doc__, EXAMPLE)
+    parser.add_argument("--question", required=True, choices=QUESTIONS)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=MEMBERS,
+        metavar="MODEL",
+        help=f"of {', '.join(MEMBERS)} (default: two that the question is meant for)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="also write a section per data set into this page",
+    )
+    options = parser.parse_args(arguments)
+    return cli.run(lambda: run_comparison(options))
+
+
+def run_comparison(options: argparse.Namespace) -> Section:
+    """Fit, judge, publish and print.
+
+    Raises
+    ------
+    CommandError
+        The page cannot be written, or the question does not concern a model.
+    WarehouseError
+        The warehouse is not built, or has too few weeks to choose on.
+    """
+    cli.check_writable(options.write)
+    question = QUESTIONS[options.question]
+    names = options.models or question.models
+    for name in names:
+        if not question.suits(name):
+            raise cli.CommandError(
+                f"--models: {name} knows no {question.parameters[0]!r}."
+            )
+    started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    with open_warehouse(read_only=True) as warehouse:
+        warehouse.check_table("comparisons")
+        fingerprint = warehouse.data_fingerprint()
+        fitting, judged = selection_weeks(warehouse.cutoffs())
+        chosen = read_chosen(warehouse).parameters
+        parameters = {name: chosen[name] | SEARCH_ONLY for name in names}
+        fits = _fit(warehouse, fitting, judged, options, parameters)
+    section = Section(
+        question=options.question,
+        title=data_title(len(fits[names[0]][0].precision)),
+        parameters={
+            name: parameters_text(
+                {k: v for k, v in of_model.items() if k not in question.parameters}
+            )
+            for name, of_model in parameters.items()
+        },
+        fitting=fitting,
+        judged=judged,
+        version=code_version(),
+        outcomes={n: compare(of_model, options.seed) for n, of_model in fits.items()},
+    )
+    with open_warehouse() as warehouse:
+        _publish(warehouse, section, fingerprint, started_at)
+    print(f"\n{text(section)}")
+    if options.write is not None:
+        page = options.write
+        old = page.read_text(encoding="utf-8") if page.is_file() else ""
+        page.write_text(with_section(old, section), encoding="utf-8")
+    return section
+
+
+def _fit(
+    warehouse: Warehouse,
+    fitting: list[dt.date],
+    judged: list[dt.date],
+    options: argparse.Namespace,
+    parameters: Mapping[str, dict],
+) -> dict[str, list[Fit]]:
+    """Fit every option of every model on pairs that are read once."""
+    with step(f"reading {len(fitting)} weeks to fit on, {len(judged)} to judge on"):
+        contract = read_contract(warehouse, fitting)
+        training = read_training_set(warehouse, contract, fitting)
+        weeks = [read_judged_week(warehouse, contract, day) for day in judged]
+        user_ids = warehouse.table(
+            "select user_id from core.dim_users order by user_id"
+        )["user_id"].to_numpy()
+    fits = {}
+    for name, of_model in parameters.items():
+        with step(f"fitting {name}"):
+            fits[name] = [
+                fit_option(
+                    training,
+                    option,
+                    lambda more, name=name, of_model=of_model: build(
+                        name, of_model | more, options.seed
+                    ),
+                    weeks,
+                    user_ids,
+                )
+                for option in QUESTIONS[options.question].options(len(fitting))
+            ]
+    return fits
+
+
+def _publish(
+    warehouse: Warehouse, section: Section, fingerprint: str, started_at: dt.datetime
+) -> None:
+    """Add the rows of the run to ``ml.comparisons``, all or nothing."""
+    if warehouse.data_fingerprint() != fingerprint:
+        raise WarehouseError(
+            "the marts were rebuilt from other files while this run was going on; "
+            "nothing was written. Run `python -m ml.compare` again."
+        )
+    shared = {
+        "run_id": f"{section.question}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}",
+        "data_fingerprint": fingerprint,
+        "question": section.question,
+        "first_fitting_cutoff": section.fitting[0],
+        "last_fitting_cutoff": section.fitting[-1],
+        "first_judged_cutoff": section.judged[0],
+        "last_judged_cutoff": section.judged[-1],
+        "code_version": section.version,
+        "started_at": started_at,
+        "finished_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
+    }
+    with warehouse.transaction():
+        insert_rows(
+            warehouse,
+            "comparisons",
+            [
+                shared
+                | {"model_name": name, "parameters": section.parameters[name]}
+                | _row(outcome)
+                for name, outcomes in section.outcomes.items()
+                for outcome in outcomes
+            ],
+        )
+
+
+def _row(outcome: Outcome) -> dict:
+    fit = outcome.fit
+    names = ("value", "low", "high")
+    names += ("difference", "difference_low", "difference_high")
+    numbers = dict(zip(names, outcome.value + outcome.difference, strict=True))
+    return {
+        "aspect": fit.option.aspect,
+        "option_name": fit.option.name,
+        "n_weeks": fit.n_weeks,
+        "n_users": fit.n_users,
+        "n_training_pairs": fit.n_pairs,
+        "fit_seconds": fit.seconds,
+        "metric": "map_at_10",
+        "n_judged_users": len(fit.precision),
+        **{k: v if math.isfinite(v) else None for k, v in numbers.items()},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
