@@ -51,9 +51,9 @@ def _logistic(trial: optuna.Trial) -> dict:
 
 def _trees(trial: optuna.Trial) -> dict:
     return {
-        "n_trees": trial.suggest_int("n_trees", 100, 500, step=50),
+        "n_trees": trial.suggest_int("n_trees", 100, 300, step=50),
         "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
-        "num_leaves": trial.suggest_categorical("num_leaves", [7, 15, 31, 63]),
+        "num_leaves": trial.suggest_categorical("num_leaves", [7, 15, 31]),
         "min_leaf_rows": trial.suggest_categorical("min_leaf_rows", [100, 200, 500]),
         "feature_share": trial.suggest_categorical("feature_share", [0.1, 0.2, 0.3]),
         "l2": trial.suggest_float("l2", 5.0, 100.0, log=True),
@@ -76,9 +76,9 @@ def _network(trial: optuna.Trial) -> dict:
 
 
 _TREE_DEFAULTS = {
-    "n_trees": 300,
+    "n_trees": 200,
     "learning_rate": 0.05,
-    "num_leaves": 31,
+    "num_leaves": 15,
     "min_leaf_rows": 200,
     "feature_share": 0.3,
     "l2": 20.0,

@@ -38,9 +38,9 @@ class BoostedTrees(RankedModel):
 
     def __init__(
         self,
-        n_trees: int = 300,
+        n_trees: int = 200,
         learning_rate: float = 0.05,
-        num_leaves: int = 31,
+        num_leaves: int = 15,
         min_leaf_rows: int = 200,
         l2: float = 20.0,
         feature_share: float = 0.3,
