@@ -1,4 +1,4 @@
-"""Train and evaluate purchase models on the marts; write scores back as tables."""
+"""Train, evaluate and publish purchase models on the warehouse's marts."""
 
 import os
 
