@@ -57,12 +57,28 @@ class ReasonWriter:
     def write(self, features: Features) -> pa.Array:
         """Return one text per pair; null where no reason stands out."""
         raised = self.model.contributions(features)[:, self.positions]
+        return self._texts_of_greatest(np.where(self._is_true(features), raised, 0.0))
+
+    def write_lacking(self, features: Features) -> pa.Array:
+        """Return reasons that are not true of a pair and lowered its score most.
+
+        A feature whose value is unknown is not named; null where nothing stands out.
+        """
+        lowered = -self.model.contributions(features)[:, self.positions]
+        is_known = ~np.isnan(features.numeric[:, self.positions])
+        is_lacking = is_known & ~self._is_true(features)
+        return self._texts_of_greatest(np.where(is_lacking, lowered, 0.0))
+
+    def _is_true(self, features: Features) -> np.ndarray:
+        """Return whether each feature's words are true, bool, shape (n, features)."""
         values = features.numeric[:, self.positions]
         with np.errstate(invalid="ignore"):
-            is_true = np.where(self.is_low, values < self.limits, values > self.limits)
-        raised = np.where(is_true & (raised > 0), raised, 0.0)
-        order = np.argsort(-raised, axis=1, kind="stable")[:, :N_REASONS]
-        strength = np.take_along_axis(raised, order, axis=1)
+            return np.where(self.is_low, values < self.limits, values > self.limits)
+
+    def _texts_of_greatest(self, strength: np.ndarray) -> pa.Array:
+        """Return the words of the greatest positive strengths of each pair."""
+        order = np.argsort(-strength, axis=1, kind="stable")[:, :N_REASONS]
+        greatest = np.take_along_axis(strength, order, axis=1)
         return pa.array(
             [
                 "; ".join(
@@ -72,7 +88,7 @@ class ReasonWriter:
                 )
                 or None
                 for places, by_place in zip(
-                    order.tolist(), strength.tolist(), strict=True
+                    order.tolist(), greatest.tolist(), strict=True
                 )
             ],
             pa.string(),

@@ -33,7 +33,8 @@ ALSO_READS = {
     # which data the warehouse was built from: a half-built one is not trained on, and
     # scores of other data are not shown
     "ml": {"data_fingerprint"},
-    "reporting": {"data_fingerprint"},
+    # distances between prefectures are as fixed as a seed
+    "reporting": {"data_fingerprint", "int_prefecture_distances"},
 }
 #: Layers that must not be upstream of a layer, however many models lie between.
 NEVER_UPSTREAM = {

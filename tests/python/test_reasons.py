@@ -111,3 +111,33 @@ def test_a_mart_without_words_gives_no_reasons():
         Column(c.name, c.role, c.feature_group, c.data_type, "", "") for c in COLUMNS
     ]
     assert write({"share": 0.9}, {"share": 0.2}, silent) is None
+
+
+def lacking(values: dict[str, float | None], contributions: dict[str, float]) -> str:
+    """Return what spoke against one pair."""
+    given = [contributions.get(name, 0.0) for name in CONTRACT.names]
+    writer = ReasonWriter(FakeModel([given]), COLUMNS, AVERAGES)
+    (reason,) = writer.write_lacking(make_features(CONTRACT, [values])).to_pylist()
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("values", "contributions", "expected"),
+    [
+        ({"distance": 30}, {"distance": -0.2}, "close to home"),
+        # true of the pair, or no harm to it
+        ({"distance": 3}, {"distance": -0.2}, None),
+        ({"distance": 30}, {"distance": 0.2}, None),
+        # of an unknown value nothing is said
+        ({"distance": None}, {"distance": -0.2}, None),
+        (
+            {"distance": 30, "share": 0.1, "silent": 0},
+            {"distance": -0.2, "share": -0.3, "silent": -9},
+            "often bought; close to home",
+        ),
+    ],
+)
+def test_what_speaks_against_a_pair_is_untrue_of_it_and_lowered_its_score(
+    values, contributions, expected
+):
+    assert lacking(values, contributions) == expected
