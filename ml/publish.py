@@ -34,6 +34,8 @@ class Run:
         Rows of ``ml.model_runs`` as dictionaries.
     misses
         What :mod:`ml.misses` found in the evaluated week; None if there was none.
+    card
+        Rows of ``ml.model_cards`` as dictionaries.
     """
 
     run_id: str
@@ -48,6 +50,7 @@ class Run:
     metrics: list[Metric] = field(default_factory=list)
     coefficients: list[tuple[str, str, str, float]] = field(default_factory=list)
     misses: pa.Table | None = None
+    card: list[dict] = field(default_factory=list)
 
 
 def publish(warehouse: Warehouse, run: Run) -> None:
@@ -68,6 +71,7 @@ def publish(warehouse: Warehouse, run: Run) -> None:
         _replace_scores(warehouse, run, published_at)
         _replace_reasons(warehouse, run)
         _add_misses(warehouse, run)
+        insert_rows(warehouse, "model_cards", run.card)
         insert_rows(
             warehouse,
             "model_runs",

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml import cli, metrics, settings
+from ml.card import card_rows, write_card
 from ml.chosen import read_chosen
 from ml.fitting import Fitted, fit_models, measure, model_row, score
 from ml.grid import ScoredGrid
@@ -64,6 +65,7 @@ def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
         run = _compute(warehouse, cutoff, random_state, started_at)
     with step("publishing scores"), open_warehouse() as warehouse:
         publish(warehouse, run)
+    write_card(run.run_id, run.card)
     _print_results(run)
     return run
 
@@ -128,6 +130,7 @@ def _compute(
     save_model(model, path)
     rows = evaluation.model_rows if evaluation else [model_row(fitted, model.name)]
     run.model_rows = _complete_rows(rows, run, fitted, path, started_at)
+    run.card = card_rows(warehouse, run, chosen.source, random_state)
     return run
 
 

@@ -344,7 +344,7 @@ def test_help_shows_an_example():
     world = World(Path("unused"), Path("unused/none.duckdb"))
     for verb in (
         *("train", "submission", "pipeline", "summary", "query"),
-        *("catalogue", "bench", "ablation"),
+        *("catalogue", "bench", "ablation", "card", "check_reasons"),
     ):
         done = world.python("-m", f"ml.{verb}", "--help")
         assert f"python -m ml.{verb}" in done.stdout.split("example:")[1]
