@@ -32,6 +32,10 @@ class Run:
         Columns user_id, coupon_id, reasons of the top ten pairs.
     model_rows
         Rows of ``ml.model_runs`` as dictionaries.
+    misses
+        What :mod:`ml.misses` found in the evaluated week; None if there was none.
+    card
+        Rows of ``ml.model_cards`` as dictionaries.
     """
 
     run_id: str
@@ -45,6 +49,8 @@ class Run:
     evaluated_cutoff: dt.date | None = None
     metrics: list[Metric] = field(default_factory=list)
     coefficients: list[tuple[str, str, str, float]] = field(default_factory=list)
+    misses: pa.Table | None = None
+    card: list[dict] = field(default_factory=list)
 
 
 def publish(warehouse: Warehouse, run: Run) -> None:
@@ -64,6 +70,8 @@ def publish(warehouse: Warehouse, run: Run) -> None:
     with warehouse.transaction():
         _replace_scores(warehouse, run, published_at)
         _replace_reasons(warehouse, run)
+        _add_misses(warehouse, run)
+        insert_rows(warehouse, "model_cards", run.card)
         insert_rows(
             warehouse,
             "model_runs",
@@ -143,6 +151,19 @@ def _replace_reasons(warehouse: Warehouse, run: Run) -> None:
             "inner join core.dim_users using (user_id) "
             "inner join core.dim_coupons using (coupon_id)",
             [cutoff, run.run_id],
+        )
+
+
+def _add_misses(warehouse: Warehouse, run: Run) -> None:
+    if run.misses is None:
+        return
+    with warehouse.registered("new_misses", run.misses):
+        warehouse.rows(
+            "insert into ml.misses by name select ? as run_id, ? as cutoff_date, "
+            "user_hash, coupon_hash, kind, rank, score, reasons, lacking_reasons "
+            "from new_misses inner join core.dim_users using (user_id) "
+            "inner join core.dim_coupons using (coupon_id)",
+            [run.run_id, run.evaluated_cutoff],
         )
 
 

@@ -15,12 +15,14 @@ N_REASONS = 3
 
 
 class ReasonWriter:
-    """Names the features that raised a pair's score most.
+    """Names what raised a pair's score most.
 
     A feature has words in the mart's YAML (``meta.reason``) and the side on which they
     are true (``meta.reason_when``: ``high`` or ``low``, against ``meta.reason_limit``
-    or, without one, the average training pair). It is named only if it raised the score
-    and its words are true of the pair.
+    or, without one, the average training pair); they may need another feature to be
+    known (``meta.reason_needs``) and at most so great (``meta.reason_needs_at_most``).
+    Words are used only if they are true of the pair and raised its score. Features with
+    the same words count together.
 
     Parameters
     ----------
@@ -32,37 +34,65 @@ class ReasonWriter:
         self, model: PurchaseModel, columns: Sequence[Column], averages: np.ndarray
     ) -> None:
         self.model = model
-        contract = model.contract_
-        spoken = {
-            column.name: column
-            for column in columns
-            if column.role == "feature" and column.reason
+        self.numeric = model.contract_.numeric
+        by_name = {column.name: column for column in columns}
+        self.spoken = [
+            by_name[name]
+            for name in self.numeric
+            if name in by_name and by_name[name].reason
+        ]
+        average = dict(zip(self.numeric, averages, strict=True))
+        self.limits = {
+            column.name: average[column.name]
+            if column.reason_limit is None
+            else column.reason_limit
+            for column in self.spoken
         }
-        self.names = [name for name in contract.numeric if name in spoken]
-        self.texts = [spoken[name].reason for name in self.names]
-        self.positions = np.array(
-            [contract.numeric.index(name) for name in self.names], dtype=np.intp
-        )
-        self.is_low = np.array(
-            [spoken[name].reason_when == "low" for name in self.names], dtype=bool
-        )
-        given = [spoken[name].reason_limit for name in self.names]
-        self.limits = np.array(
-            [
-                average if limit is None else limit
-                for limit, average in zip(given, averages[self.positions], strict=True)
-            ]
-        )
+        self.texts = list(dict.fromkeys(column.reason for column in self.spoken))
 
     def write(self, features: Features) -> pa.Array:
         """Return one text per pair; null where no reason stands out."""
-        raised = self.model.contributions(features)[:, self.positions]
-        values = features.numeric[:, self.positions]
-        with np.errstate(invalid="ignore"):
-            is_true = np.where(self.is_low, values < self.limits, values > self.limits)
-        raised = np.where(is_true & (raised > 0), raised, 0.0)
-        order = np.argsort(-raised, axis=1, kind="stable")[:, :N_REASONS]
-        strength = np.take_along_axis(raised, order, axis=1)
+        contributions = self.model.contributions(features)
+        raised = np.zeros((len(features), len(self.texts)), dtype=np.float32)
+        for column in self.spoken:
+            by = contributions[:, self.numeric.index(column.name)]
+            raised[:, self.texts.index(column.reason)] += np.where(
+                self._is_true(column, features), by, 0.0
+            )
+        return self._texts_of_greatest(raised)
+
+    def write_lacking(self, features: Features) -> pa.Array:
+        """Return reasons that are not true of a pair and lowered its score most.
+
+        A feature whose value is unknown is not named; null where nothing stands out.
+        """
+        contributions = self.model.contributions(features)
+        lowered = np.zeros((len(features), len(self.texts)), dtype=np.float32)
+        is_true = np.zeros(lowered.shape, dtype=bool)
+        for column in self.spoken:
+            by = contributions[:, self.numeric.index(column.name)]
+            place = self.texts.index(column.reason)
+            is_known = ~np.isnan(features.column(column.name))
+            holds = self._is_true(column, features)
+            lowered[:, place] += np.where(is_known & ~holds, -by, 0.0)
+            is_true[:, place] |= holds
+        return self._texts_of_greatest(np.where(is_true, 0.0, lowered))
+
+    def _is_true(self, column: Column, features: Features) -> np.ndarray:
+        """Return whether a feature's words are true of each pair, bool, shape (n,)."""
+        values = features.column(column.name)
+        limit = self.limits[column.name]
+        is_true = values < limit if column.reason_when == "low" else values > limit
+        if column.reason_needs:
+            needed = features.column(column.reason_needs)
+            at_most = column.reason_needs_at_most
+            is_true &= ~np.isnan(needed) if at_most is None else needed <= at_most
+        return is_true
+
+    def _texts_of_greatest(self, strength: np.ndarray) -> pa.Array:
+        """Return the words of the greatest positive strengths of each pair."""
+        order = np.argsort(-strength, axis=1, kind="stable")[:, :N_REASONS]
+        greatest = np.take_along_axis(strength, order, axis=1)
         return pa.array(
             [
                 "; ".join(
@@ -72,7 +102,7 @@ class ReasonWriter:
                 )
                 or None
                 for places, by_place in zip(
-                    order.tolist(), strength.tolist(), strict=True
+                    order.tolist(), greatest.tolist(), strict=True
                 )
             ],
             pa.string(),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml import settings
+from ml.files import written_whole
 from ml.models import MODELS, PurchaseModel
+from ml.warehouse import Column
 
 FORMAT = 1
 
@@ -24,30 +25,29 @@ def model_path(run_id: str, model_name: str) -> Path:
 
 def save_model(model: PurchaseModel, path: Path) -> None:
     """Write a fitted model; an interrupted write leaves no file behind."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "format": FORMAT,
         "name": model.name,
         "parameters": model.parameters(),
         "state": model.state(),
     }
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".model-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as file:
+        json.dump(content, file)
 
 
-def load_model(path: Path) -> PurchaseModel:
+def load_model(path: Path, columns: Sequence[Column] | None = None) -> PurchaseModel:
     """Read a model that :func:`save_model` wrote.
+
+    Parameters
+    ----------
+    columns
+        Contract of the mart that the model is to score; by default it is not checked.
 
     Raises
     ------
     ModelFileError
-        The file is missing, broken, or of another format.
+        The file is missing, broken, of another format, or was fitted on other features
+        than the mart has.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -57,8 +57,36 @@ def load_model(path: Path) -> PurchaseModel:
                 "train again with `python -m ml.train`."
             )
         model_class = MODELS[content["name"]]
-        return model_class(**content["parameters"]).restore(content["state"])
+        model = model_class(**content["parameters"]).restore(content["state"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is not a model file of this project ({error!r})."
         ) from error
+    if columns is not None:
+        _check_features(model, columns, path)
+    return model
+
+
+def _check_features(
+    model: PurchaseModel, columns: Sequence[Column], path: Path
+) -> None:
+    """Raise ModelFileError unless the mart has just the features of the model."""
+    kind = {True: "text", False: "numeric"}
+    fitted_on = {
+        name: kind[name in model.contract_.categories] for name in model.contract_.names
+    }
+    in_mart = {c.name: kind[c.is_categorical] for c in columns if c.role == "feature"}
+    differences = [
+        *(f"{name} is gone" for name in fitted_on if name not in in_mart),
+        *(f"{name} is new" for name in in_mart if name not in fitted_on),
+        *(
+            f"{name} was {fitted_on[name]} and is {in_mart[name]}"
+            for name in fitted_on
+            if in_mart.get(name, fitted_on[name]) != fitted_on[name]
+        ),
+    ]
+    if differences:
+        raise ModelFileError(
+            f"{path} was fitted on other features than ml.scoring_pairs has "
+            f"({', '.join(differences)}): train again with `python -m ml.train`."
+        )

@@ -16,12 +16,15 @@ import numpy as np
 import pyarrow as pa
 
 from ml import cli, metrics, settings
+from ml.card import card_rows, write_card
 from ml.chosen import read_chosen
 from ml.fitting import Fitted, fit_models, measure, model_row, score
+from ml.grid import ScoredGrid
+from ml.misses import find_misses, with_reasons
 from ml.models import MODELS, PurchaseModel
 from ml.models.blend import Blend
 from ml.models.reference import FrozenReference
-from ml.pairs import read_pairs
+from ml.pairs import read_labels, read_pairs
 from ml.progress import peak_memory_mb, step
 from ml.publish import Run, publish
 from ml.reasons import ReasonWriter
@@ -62,6 +65,7 @@ def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
         run = _compute(warehouse, cutoff, random_state, started_at)
     with step("publishing scores"), open_warehouse() as warehouse:
         publish(warehouse, run)
+    write_card(run.run_id, run.card)
     _print_results(run)
     return run
 
@@ -87,7 +91,7 @@ def _compute(
     chosen = read_chosen(warehouse)
     print(f"  settings: {chosen.source}", file=sys.stderr)
 
-    evaluation, fitted, grid = None, None, None
+    evaluation, fitted, grid, misses = None, None, None, None
     if known:
         names = (name for name in MODELS if name not in ONLY_IN_BACKTESTS)
         fitted = fit_models(
@@ -97,6 +101,7 @@ def _compute(
         evaluation = measure(
             warehouse, fitted, grid, chosen.default_model, random_state
         )
+        misses = _misses(warehouse, fitted, grid, chosen.default_model)
     if fitted is None or evaluated.date != cutoff.date:
         # both matrices would not fit into memory
         fitted = grid = None
@@ -116,6 +121,7 @@ def _compute(
         ranks=_ranks(grid.scores[model.name]),
         evaluated_cutoff=evaluation.cutoff if evaluation else None,
         metrics=evaluation.metrics if evaluation else [],
+        misses=misses,
         coefficients=_coefficients(model),
     )
     with step("writing reasons"):
@@ -124,6 +130,7 @@ def _compute(
     save_model(model, path)
     rows = evaluation.model_rows if evaluation else [model_row(fitted, model.name)]
     run.model_rows = _complete_rows(rows, run, fitted, path, started_at)
+    run.card = card_rows(warehouse, run, chosen.source, random_state)
     return run
 
 
@@ -227,6 +234,18 @@ def _reasons(
             warehouse, fitted.contract, candidates.cutoff, pairs
         )
     )
+
+
+def _misses(
+    warehouse: Warehouse, fitted: Fitted, grid: ScoredGrid, model_name: str
+) -> pa.Table:
+    """Return where the model was wrong in the week of the grid."""
+    scores = grid.scores[model_name]
+    with step("looking at misses"):
+        labels = read_labels(warehouse, grid.candidates)
+        found = find_misses(grid.candidates, scores, _ranks(scores), labels)
+        model = fitted.models[model_name]
+        return with_reasons(warehouse, fitted, model, grid.candidates, found)
 
 
 def _print_results(run: Run) -> None:

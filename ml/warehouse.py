@@ -34,6 +34,9 @@ class Column:
         Words for a recommendation's reason, and the side (``high`` or ``low``) of the
         limit on which they are true, the average if there is none; empty if the
         feature is never named.
+    reason_needs, reason_needs_at_most
+        Another feature that must be known for the words to be true, and its greatest
+        value with which they are; empty and None if there is no such condition.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Column:
     reason: str
     reason_when: str
     reason_limit: float | None = None
+    reason_needs: str = ""
+    reason_needs_at_most: float | None = None
 
     @property
     def is_categorical(self) -> bool:
@@ -93,8 +98,8 @@ class Warehouse:
             Column(*row)
             for row in self.rows(
                 "select column_name, role, feature_group, data_type, reason, "
-                "reason_when, reason_limit from ml.column_roles where mart_name = ? "
-                "order by position",
+                "reason_when, reason_limit, reason_needs, reason_needs_at_most "
+                "from ml.column_roles where mart_name = ? order by position",
                 [mart],
             )
         ]

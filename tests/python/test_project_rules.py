@@ -33,7 +33,8 @@ ALSO_READS = {
     # which data the warehouse was built from: a half-built one is not trained on, and
     # scores of other data are not shown
     "ml": {"data_fingerprint"},
-    "reporting": {"data_fingerprint"},
+    # distances between prefectures are as fixed as a seed
+    "reporting": {"data_fingerprint", "int_prefecture_distances"},
 }
 #: Layers that must not be upstream of a layer, however many models lie between.
 NEVER_UPSTREAM = {
@@ -82,6 +83,8 @@ _META = {
     "reason": None,
     "reason_when": None,
     "reason_limit": None,
+    "reason_needs": None,
+    "reason_needs_at_most": None,
 }
 _CONSTRAINTS = [{"type": None, "warn_unsupported": None}]
 _COLUMN = {
@@ -640,6 +643,29 @@ def test_a_reason_says_on_which_side_it_is_true(pair_columns):
             or ("reason" in _meta(column) and _meta(column).get("role") != "feature")
         ),
         "a reason belongs to a feature and has reason_when: high or low",
+    )
+
+
+def test_what_a_reason_needs_is_a_numeric_feature(pair_columns):
+    numeric = {
+        column["name"]
+        for _, column in pair_columns
+        if _meta(column).get("role") == "feature" and column["data_type"] != "varchar"
+    }
+    none_of(
+        (
+            f"{place}: reason_needs {_meta(column).get('reason_needs')!r}"
+            for place, column in pair_columns
+            if (
+                "reason_needs" in _meta(column)
+                or "reason_needs_at_most" in _meta(column)
+            )
+            and (
+                _meta(column).get("reason_needs") not in numeric
+                or "reason" not in _meta(column)
+            )
+        ),
+        "reason_needs names a numeric feature and goes with a reason",
     )
 
 

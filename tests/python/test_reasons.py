@@ -111,3 +111,85 @@ def test_a_mart_without_words_gives_no_reasons():
         Column(c.name, c.role, c.feature_group, c.data_type, "", "") for c in COLUMNS
     ]
     assert write({"share": 0.9}, {"share": 0.2}, silent) is None
+
+
+def lacking(values: dict[str, float | None], contributions: dict[str, float]) -> str:
+    """Return what spoke against one pair."""
+    given = [contributions.get(name, 0.0) for name in CONTRACT.names]
+    writer = ReasonWriter(FakeModel([given]), COLUMNS, AVERAGES)
+    (reason,) = writer.write_lacking(make_features(CONTRACT, [values])).to_pylist()
+    return reason
+
+
+@pytest.mark.parametrize(
+    ("values", "contributions", "expected"),
+    [
+        ({"distance": 30}, {"distance": -0.2}, "close to home"),
+        # true of the pair, or no harm to it
+        ({"distance": 3}, {"distance": -0.2}, None),
+        ({"distance": 30}, {"distance": 0.2}, None),
+        # of an unknown value nothing is said
+        ({"distance": None}, {"distance": -0.2}, None),
+        (
+            {"distance": 30, "share": 0.1, "silent": 0},
+            {"distance": -0.2, "share": -0.3, "silent": -9},
+            "often bought; close to home",
+        ),
+    ],
+)
+def test_what_speaks_against_a_pair_is_untrue_of_it_and_lowered_its_score(
+    values, contributions, expected
+):
+    assert lacking(values, contributions) == expected
+
+
+@pytest.mark.parametrize(
+    ("at_most", "silent", "expected"),
+    [
+        (None, 7, "often bought"),
+        (None, None, None),
+        (4, 4, "often bought"),
+        (4, 5, None),
+        (4, None, None),
+    ],
+)
+def test_words_may_need_another_feature(at_most, silent, expected):
+    columns = [
+        Column(
+            *("share", "feature", "pair", "double", "often bought", "high"),
+            reason_needs="silent",
+            reason_needs_at_most=at_most,
+        )
+    ]
+    values = {"share": 0.9, "silent": silent}
+    assert write(values, {"share": 0.2}, columns) == expected
+
+
+@pytest.mark.parametrize(
+    ("contributions", "expected"),
+    [
+        # 0.2 + 0.2 is more than 0.3
+        ({"share": 0.2, "popularity": 0.2, "discount": 0.3}, "liked; large discount"),
+        # what one raised the other took away
+        ({"share": 0.2, "popularity": -0.3, "discount": 0.3}, "large discount"),
+    ],
+)
+def test_features_with_the_same_words_count_together(contributions, expected):
+    columns = [
+        Column("share", "feature", "pair", "double", "liked", "high"),
+        Column("popularity", "feature", "pair", "double", "liked", "high"),
+        Column("discount", "feature", "pair", "double", "large discount", "high"),
+    ]
+    values = {"share": 0.9, "popularity": 9, "discount": 80}
+    assert write(values, contributions, columns) == expected
+
+
+def test_words_that_one_feature_makes_true_are_not_lacking_by_another():
+    columns = [
+        Column("share", "feature", "pair", "double", "liked", "high"),
+        Column("popularity", "feature", "pair", "double", "liked", "high"),
+    ]
+    given = [[0, -0.1, 0, 0, -0.2, 0]]
+    writer = ReasonWriter(FakeModel(given), columns, AVERAGES)
+    features = make_features(CONTRACT, [{"share": 0.9, "popularity": 1}])
+    assert writer.write_lacking(features).to_pylist() == [None]

@@ -14,6 +14,7 @@ from ml.models.cosine import Cosine
 from ml.models.logistic import Logistic
 from ml.models.popularity import Popularity
 from ml.registry import ModelFileError, load_model, save_model
+from ml.warehouse import Column
 
 #: Settings other than the default ones, which a file must bring back too.
 MODELS = [
@@ -127,3 +128,34 @@ def test_an_interrupted_write_keeps_the_file_of_before(saved, training, monkeypa
         save_model(Cosine().fit(training), saved)
     assert saved.read_bytes() == before
     assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def mart_of(training) -> list[Column]:
+    """Return the contract of a mart with just the features of a training set."""
+    contract = training.features.contract
+    return [
+        Column("user_id", "key", "", "integer", "", ""),
+        *(Column(n, "feature", "pair", "double", "", "") for n in contract.numeric),
+        *(Column(n, "feature", "pair", "varchar", "", "") for n in contract.categories),
+    ]
+
+
+def test_a_mart_with_the_features_of_the_model_is_accepted_in_any_order(
+    saved, training
+):
+    assert isinstance(load_model(saved, mart_of(training)[::-1]), Popularity)
+
+
+def test_a_changed_mart_is_one_sentence_that_names_the_changes(saved, training):
+    changed = [
+        *(c for c in mart_of(training) if c.name not in {"noise", "genre"}),
+        Column("genre", "feature", "pair", "integer", "", ""),
+        Column("mood", "feature", "pair", "double", "", ""),
+    ]
+    with pytest.raises(ModelFileError) as raised:
+        load_model(saved, changed)
+    assert str(raised.value) == (
+        f"{saved} was fitted on other features than ml.scoring_pairs has (noise is "
+        "gone, mood is new, genre was text and is numeric): train again with "
+        "`python -m ml.train`."
+    )

@@ -1,0 +1,30 @@
+-- grain: one row per evaluated cutoff
+with runs as (
+    select
+        runs.evaluated_cutoff_date as cutoff_date,
+        runs.run_id,
+        runs.model_name,
+        row_number() over (
+            partition by runs.evaluated_cutoff_date
+            order by runs.finished_at desc, runs.run_id desc
+        ) as recency
+    from {{ ref('model_runs') }} as runs
+    inner join {{ ref('data_fingerprint') }} as current_data
+        on runs.data_fingerprint = current_data.data_fingerprint
+    where
+        runs.is_default
+        and runs.evaluated_cutoff_date is not null
+        -- a backtest keeps no model and tells no misses
+        and runs.model_file is not null
+),
+
+latest_runs as (
+    select
+        cutoff_date,
+        run_id,
+        model_name
+    from runs
+    where recency = 1
+)
+
+select * from latest_runs
