@@ -18,8 +18,8 @@ PROTOCOL = (
     "settings are those that `python -m ml.train` takes. MAP@10 is over all users of "
     "the user list, with its 95 % bootstrap interval over users; differences are "
     "paired, and * marks those whose interval holds no 0. Intervals say how sure the "
-    "result is for other users, not for another seed or other weeks: a small difference "
-    "without 0 may still be the luck of one fit."
+    "result is for other users, not for another seed or other weeks: a small "
+    "difference without 0 may still be the luck of one fit."
 )
 HEAD = ("fitted with", "weeks", "users", "pairs", "MAP@10", "difference", "seconds")
 
