@@ -17,7 +17,9 @@ PROTOCOL = (
     "before 2012-04-15 only, fitted on the earlier ones, judged on the last; the "
     "settings are those that `python -m ml.train` takes. MAP@10 is over all users of "
     "the user list, with its 95 % bootstrap interval over users; differences are "
-    "paired, and * marks those whose interval holds no 0."
+    "paired, and * marks those whose interval holds no 0. Intervals say how sure the "
+    "result is for other users, not for another seed or other weeks: a small "
+    "difference without 0 may still be the luck of one fit."
 )
 HEAD = ("fitted with", "weeks", "users", "pairs", "MAP@10", "difference", "seconds")
 
@@ -57,7 +59,8 @@ def enough_data(model_name: str, outcomes: Sequence[Outcome]) -> str:
 
     It rises if the last step, from the largest part to everything, is a clear gain. It
     is flat from the smallest part on from which no part is clearly worse than
-    everything.
+    everything. Parts that are clearly better than everything are named: then it is not
+    data that is lacking.
     """
     said = []
     for aspect in ("weeks", "users"):
@@ -80,6 +83,12 @@ def enough_data(model_name: str, outcomes: Sequence[Outcome]) -> str:
                 f"{aspect}: flat from the {first.fit.option.name} on, more brings no "
                 f"clear gain (difference {_interval(first.difference)})"
             )
+        for part in parts:
+            if part.is_better:
+                said[-1] += (
+                    f", and the {part.fit.option.name} is clearly better than "
+                    f"everything ({_interval(part.difference)})"
+                )
     return f"{model_name}: {'; '.join(said)}."
 
 

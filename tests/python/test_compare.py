@@ -170,6 +170,13 @@ def test_the_curve_says_whether_it_still_rises():
     said = enough_data("m", curve([EQUAL, WORSE, EQUAL], [EQUAL, EQUAL]))
     assert "weeks: flat from the last 4 on" in said
     assert "users: flat from the 1/8 on" in said
+    said = enough_data("m", curve([WORSE, BETTER], [EQUAL]))
+    assert "; users" in said
+    assert (
+        "weeks: flat from the last 2 on, more brings no clear gain (difference "
+        "+0.20000 (+0.10000..+0.30000)), and the last 2 is clearly better than "
+        "everything (+0.20000 (+0.10000..+0.30000)); users"
+    ) in said
     assert "weeks: too few to tell" in enough_data("m", curve([], [EQUAL]))
 
 
