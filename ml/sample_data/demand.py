@@ -122,7 +122,7 @@ def make_demand(context: Context, drift: Drift | None = None) -> Demand:
         sure=sure,
         day_share=share,
         looks=looks,
-        preview=preview_shares(rng, looks, coupons.is_test),
+        preview=preview_shares(rng, looks, coupons.release_day, coupons.is_test),
         pairs_in_log=float((pairs * in_log).sum()),
     )
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import beta
 
-from ml.sample_data import published
+from ml.sample_data import calendar, published
 from ml.sample_data.names import Names
+from ml.sample_data.streams import even_levels
 
 # Coupons that can be seen before their sale.
 PREVIEW_COUPONS = 0.145
+# Early looks by day, from eight days before the sale to the day before it.
+PREVIEW_DAYS = np.array([0.06, 0.08, 0.10, 0.12, 0.14, 0.15, 0.17, 0.18])
+# Share of a coupon's looks that come early: parameters of a beta distribution.
+PREVIEW_SHARE = (4.0, 11.0)
 # Visits are a little more than the published total asks for: looks that do not end
 # in a pair (dropped days) are lost.
 LOOK_RESERVE = 1.04
@@ -70,15 +76,24 @@ def expected_looks(
 
 
 def preview_shares(
-    rng: np.random.Generator, looks: np.ndarray, is_test: np.ndarray
+    rng: np.random.Generator,
+    looks: np.ndarray,
+    release_day: np.ndarray,
+    is_test: np.ndarray,
 ) -> np.ndarray:
-    """Return the share of each coupon's looks that come before its sale, 0..1."""
+    """Return the share of each coupon's looks that come before its sale, 0..1.
+
+    The coupons, and how early they are looked at, are spread evenly over those with
+    few and with many early looks inside the log.
+    """
+    day = release_day[:, None] - len(PREVIEW_DAYS) + np.arange(len(PREVIEW_DAYS))
+    in_log = looks * ((day < calendar.TEST_DAY) * PREVIEW_DAYS).sum(axis=1)
     preview = np.zeros(len(looks))
     for listed in (False, True):
         members = np.flatnonzero(is_test == listed)
-        members = members[np.argsort(looks[members], kind="stable")]
-        # Evenly over little and much looked at coupons.
+        members = members[np.argsort(in_log[members], kind="stable")]
         step = 1 / PREVIEW_COUPONS
-        chosen = np.arange(step * rng.random(), len(members), step).astype(np.int64)
-        preview[members[chosen]] = rng.beta(4.0, 11.0, len(chosen))
+        chosen = members[np.arange(step / 2, len(members), step).astype(np.int64)]
+        level = even_levels(rng, in_log[chosen])
+        preview[chosen] = beta.ppf(level, *PREVIEW_SHARE)
     return preview

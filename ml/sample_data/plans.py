@@ -9,11 +9,9 @@ from ml.sample_data.context import Context
 from ml.sample_data.days import DayPlan
 from ml.sample_data.demand import Demand
 from ml.sample_data.ghosts import Ghosts
+from ml.sample_data.looks import PREVIEW_DAYS
 from ml.sample_data.sampling import spread_over_weeks
 from ml.sample_data.streams import stream
-
-# Early looks by day, from eight days before the sale to the day before it.
-PREVIEW_DAYS = np.array([0.06, 0.08, 0.10, 0.12, 0.14, 0.15, 0.17, 0.18])
 
 
 class PurchasePlan:
