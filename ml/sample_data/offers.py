@@ -14,8 +14,13 @@ COARSE_PRICES = 0.45
 ALL_AREAS = {"lesson": 0.09, "gift": 0.02, "other": 0.01, "leisure": 0.008}
 
 
-def places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndarray:
-    """Small area of each shop."""
+def places(
+    rng: np.random.Generator, names: Names, genre: np.ndarray, sizes: np.ndarray
+) -> np.ndarray:
+    """Small area of each shop.
+
+    ``sizes`` are coupons per shop; areas have their published share of the coupons.
+    """
     coupons = np.array(
         [published.PREFECTURES[slug][2] for slug in names.prefectures], dtype=float
     )
@@ -44,7 +49,9 @@ def places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndar
                 left -= row[0]
             share += weights / weights.sum() * max(left, 0)
         by_area = share[names.small_area_prefecture] * split
-        place[members] = draw_quota(rng, by_area, len(members))
+        level = even_levels(rng, sizes[members]) * by_area.sum()
+        drawn = np.searchsorted(np.cumsum(by_area), level, side="right")
+        place[members] = np.minimum(drawn, len(by_area) - 1)
     return place
 
 
