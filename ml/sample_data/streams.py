@@ -56,6 +56,14 @@ def even_levels(rng: np.random.Generator, sizes: np.ndarray) -> np.ndarray:
     return np.where(np.asarray(sizes) > 0, levels, rng.random(len(order)))
 
 
+def even_choice(rng: np.random.Generator, group: np.ndarray, n: int) -> np.ndarray:
+    """Choose ``n`` different positions, spread evenly over groups."""
+    order = np.lexsort((rng.random(len(group)), group))
+    n = min(max(n, 0), len(order))
+    place = (np.arange(n) + rng.random()) * len(order) / max(n, 1)
+    return order[place.astype(np.int64)]
+
+
 def draw_quota(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:
     """Return ``n`` category numbers in random order, with counts as by `quota`."""
     values = np.repeat(np.arange(len(shares)), quota(shares, n))

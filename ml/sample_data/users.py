@@ -9,7 +9,7 @@ import numpy as np
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
 from ml.sample_data.names import Names
-from ml.sample_data.streams import draw_quota, quota, random_hashes, stream
+from ml.sample_data.streams import draw_quota, even_choice, quota, random_hashes, stream
 
 N_HIDDEN = 4
 BUYING_SHAPE = 0.75
@@ -72,7 +72,9 @@ def make_users(names: Names, n: int, seed: int) -> Users:
     has_prefecture = _has_prefecture(rng, month, age)
     home_area = _homes(rng, names, has_prefecture)
     withdrawn = _withdrawals(rng, registered, n)
-    is_late, is_idle, never_views = _inactive(rng, registered, withdrawn, n)
+    home_prefecture = names.small_area_prefecture[home_area]
+    shown_place = np.where(has_prefecture, home_prefecture, len(names.prefectures))
+    is_late, is_idle, never_views = _inactive(rng, registered, withdrawn, shown_place)
 
     taste_rng = stream(seed, "tastes")
     n_genres = len(names.genres)
@@ -92,10 +94,8 @@ def make_users(names: Names, n: int, seed: int) -> Users:
         age=age,
         has_prefecture=has_prefecture,
         home_area=home_area,
-        home_prefecture=names.small_area_prefecture[home_area],
-        second_prefecture=_second_places(
-            taste_rng, names, names.small_area_prefecture[home_area]
-        ),
+        home_prefecture=home_prefecture,
+        second_prefecture=_second_places(taste_rng, names, home_prefecture),
         genre_taste=genre_taste,
         hidden=hidden,
         price_sensitivity=price_sensitivity,
@@ -265,9 +265,16 @@ def _withdrawals(
 
 
 def _inactive(
-    rng: np.random.Generator, registered: np.ndarray, withdrawn: np.ndarray, n: int
+    rng: np.random.Generator,
+    registered: np.ndarray,
+    withdrawn: np.ndarray,
+    place: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pick the few users who first buy in the test week, and those never seen."""
+    """Pick the few users who first buy in the test week, and those never seen.
+
+    They are spread evenly over the prefectures that the files show (``place``).
+    """
+    n = len(registered)
     day = registered // DAY_SECONDS
     in_test = day >= calendar.TEST_DAY
     is_june = day >= calendar.day_number("2012-06-01")
@@ -276,10 +283,13 @@ def _inactive(
     n_late = max(n_late, int(in_test.sum()))
     n_june = max(int(in_test.sum()), round(n_late * 43 / 91))
     is_late = in_test.copy()
-    june = np.flatnonzero(is_june & (withdrawn < 0))
-    is_late[june[np.argsort(-score[june], kind="stable")[:n_june]]] = True
-    others = np.flatnonzero(~is_june & (withdrawn < 0))
-    is_late[others[np.argsort(-score[others])[: n_late - n_june]]] = True
+    stays = (withdrawn < 0) & ~in_test
+    for is_eligible, wanted in (
+        (stays & is_june, n_june - int(in_test.sum())),
+        (stays & ~is_june, n_late - n_june),
+    ):
+        members = np.flatnonzero(is_eligible)
+        is_late[members[even_choice(rng, place[members], wanted)]] = True
     late = np.flatnonzero(is_late)
     n_idle = round(len(late) * published.NEVER_ACTIVE_USERS / 91)
     is_idle = in_test.copy()
