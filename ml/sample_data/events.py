@@ -19,6 +19,7 @@ from ml.sample_data.event_numbers import (
     referrers,
 )
 from ml.sample_data.receipts import Receipts
+from ml.sample_data.sampling import turns
 from ml.sample_data.streams import stream
 
 SEEN_PURCHASES = 0.80
@@ -26,6 +27,8 @@ SEEN_PURCHASES = 0.80
 TRACKING = (0.8, 0.115)
 # Of coupons with very many buyers the log sees at least this share.
 LEAST_TRACKED = 0.4
+# Nobody buys more often in a week.
+MOST_IN_WEEK = 31
 SPLIT_SHARE = 0.03
 LOOK, BEFORE, FLAGGED, AFTER, SILENT = range(5)
 
@@ -280,6 +283,8 @@ class EventLog:
         extra = np.where(many, extra + rng.geometric(0.18, n), extra)
         source = np.concatenate([np.arange(n), np.repeat(np.arange(n), extra)])
         is_extra = np.arange(len(source)) >= n
+        made = ~is_extra | (turns(user[source]) < MOST_IN_WEEK)
+        source, is_extra = source[made], is_extra[made]
         moment = second[source] + np.where(
             is_extra, 20 + rng.exponential(240, len(source)), 0
         ).astype(np.int64)
