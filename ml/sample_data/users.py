@@ -9,7 +9,14 @@ import numpy as np
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
 from ml.sample_data.names import Names
-from ml.sample_data.streams import draw_quota, even_choice, quota, random_hashes, stream
+from ml.sample_data.streams import (
+    draw_quota,
+    even_by_group,
+    even_choice,
+    quota,
+    random_hashes,
+    stream,
+)
 
 N_HIDDEN = 4
 BUYING_SHAPE = 0.75
@@ -67,10 +74,10 @@ def make_users(names: Names, n: int, seed: int) -> Users:
     month = draw_quota(rng, [row[0] for row in published.REGISTRATIONS], n)
     registered = _registration_seconds(rng, month)
     female_share = np.array([row[2] for row in published.REGISTRATIONS]) / 100
-    is_female = _stratified(rng, month) < female_share[month]
+    is_female = even_by_group(rng, month) < female_share[month]
     age = _ages(rng, is_female)
     has_prefecture = _has_prefecture(rng, month, age)
-    home_area = _homes(rng, names, has_prefecture)
+    home_area = _homes(rng, names, registered, has_prefecture)
     withdrawn = _withdrawals(rng, registered, n)
     home_prefecture = names.small_area_prefecture[home_area]
     shown_place = np.where(has_prefecture, home_prefecture, len(names.prefectures))
@@ -106,17 +113,6 @@ def make_users(names: Names, n: int, seed: int) -> Users:
         is_idle=is_idle,
         never_views=never_views,
     )
-
-
-def _stratified(rng: np.random.Generator, group: np.ndarray) -> np.ndarray:
-    """Return evenly spread uniforms within each group, in random order."""
-    order = np.lexsort((rng.random(len(group)), group))
-    sizes = np.bincount(group)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    rank = np.arange(len(group)) - np.repeat(starts, sizes)
-    levels = np.empty(len(group))
-    levels[order] = (rank + rng.random(len(group))) / np.repeat(sizes, sizes)
-    return levels
 
 
 def _registration_seconds(rng: np.random.Generator, month: np.ndarray) -> np.ndarray:
@@ -199,16 +195,25 @@ def _has_prefecture(
 
 
 def _homes(
-    rng: np.random.Generator, names: Names, has_prefecture: np.ndarray
+    rng: np.random.Generator,
+    names: Names,
+    registered: np.ndarray,
+    has_prefecture: np.ndarray,
 ) -> np.ndarray:
-    """Draw the true home of every user; the files show it for some of them only."""
+    """Draw the true home of every user; the files show it for some of them only.
+
+    The users of each prefecture are spread evenly over the times of registration.
+    """
     users_by_prefecture = np.array(
         [published.PREFECTURES[slug][0] for slug in names.prefectures], dtype=float
     )
     prefecture = np.empty(len(has_prefecture), dtype=np.int64)
     for known in (True, False):
         members = np.flatnonzero(has_prefecture == known)
-        prefecture[members] = draw_quota(rng, users_by_prefecture, len(members))
+        members = members[np.argsort(registered[members], kind="stable")]
+        drawn = draw_quota(rng, users_by_prefecture, len(members))
+        drawn = drawn[np.argsort(even_by_group(rng, drawn), kind="stable")]
+        prefecture[members] = drawn
     # Where a prefecture is split, homes follow the coupons' split, but flatter.
     weight = np.array(
         [published.SMALL_AREA_COUPONS.get(slug, 1.0) for slug in names.small_areas]
@@ -282,14 +287,14 @@ def _inactive(
     n_late = round(n * published.NEVER_BOUGHT_USERS / published.USERS)
     n_late = max(n_late, int(in_test.sum()))
     n_june = max(int(in_test.sum()), round(n_late * 43 / 91))
-    is_late = in_test.copy()
+    chance = in_test.astype(float)
     stays = (withdrawn < 0) & ~in_test
-    for is_eligible, wanted in (
+    for members, wanted in (
         (stays & is_june, n_june - int(in_test.sum())),
         (stays & ~is_june, n_late - n_june),
     ):
-        members = np.flatnonzero(is_eligible)
-        is_late[members[even_choice(rng, place[members], wanted)]] = True
+        chance[members] = np.clip(wanted / max(int(members.sum()), 1), 0, 1)
+    is_late = in_test | even_choice(rng, chance, place)
     late = np.flatnonzero(is_late)
     n_idle = round(len(late) * published.NEVER_ACTIVE_USERS / 91)
     is_idle = in_test.copy()
