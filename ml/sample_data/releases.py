@@ -6,7 +6,7 @@ import numpy as np
 
 from ml.sample_data import calendar, published
 from ml.sample_data.names import Names
-from ml.sample_data.streams import draw_quota, even_levels, quota
+from ml.sample_data.streams import draw_quota, even_by_group, even_levels, quota
 
 # How much longer lives of shops are than the year lets one see.
 REISSUE_LEVEL = 1.0
@@ -246,7 +246,7 @@ def display_days(
     counts = np.zeros((len(published.MONTH_DISPLAY_MEAN), len(base)))
     np.add.at(counts, (month[train], genre[train]), 1)
     chances = np.cumsum(display_table(base, counts, lengths), axis=2)
-    level = rng.random(len(train))
+    level = even_by_group(rng, month[train] * len(base) + genre[train])
     drawn = (chances[month[train], genre[train]] < level[:, None]).sum(axis=1)
     display[train] = lengths[np.minimum(drawn, len(lengths) - 1)]
     members = np.flatnonzero(is_test)
