@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import beta
+from scipy.stats import beta, norm
 
 from ml.sample_data import calendar, published
+from ml.sample_data.coupons import FEW_COUPONS
 from ml.sample_data.names import Names
-from ml.sample_data.streams import even_levels
+from ml.sample_data.streams import even_by_group, even_levels
 
 # Coupons that can be seen before their sale.
 PREVIEW_COUPONS = 0.145
@@ -18,9 +19,11 @@ PREVIEW_SHARE = (4.0, 11.0)
 # Visits are a little more than the published total asks for: looks that do not end
 # in a pair (dropped days) are lost.
 LOOK_RESERVE = 1.04
-# Looks per coupon spread beyond what its purchases explain.
+# Looks per coupon spread beyond what its purchases explain; less where few coupons
+# make a genre, whose mean would be that of one or two of them.
 LOOK_SPREAD = 0.7
-LOOK_TUNING = {"gift": 0.85, "other": 0.93}
+SMALL_LOOK_SPREAD = 0.3
+LOOK_TUNING = {"gift": 0.92, "other": 0.93, "health": 0.92, "beauty": 0.96}
 # Views of a user who looks at a coupon and does not buy it.
 VIEWS_PER_LOOK = 1.293
 # Visits and flagged rows that a bought pair brings along.
@@ -56,7 +59,9 @@ def expected_looks(
     """
     n_genres = len(names.genres)
     ratio = published.genre_array(published.GENRE_VIEWS_PER_FLAGGED, names.genres)
-    noise = np.exp(LOOK_SPREAD * np.clip(rng.normal(0, 1, len(pairs)), -1.6, 1.6))
+    noise = np.clip(norm.ppf(even_by_group(rng, genre)), -1.6, 1.6)
+    is_small = np.bincount(genre, minlength=n_genres) < FEW_COUPONS
+    noise = np.exp(np.where(is_small, SMALL_LOOK_SPREAD, LOOK_SPREAD)[genre] * noise)
     flagged = np.maximum(FLAGGED_PER_PAIR * pairs, 1.0)
     listed = (published.VISITS - published.UNLISTED_VISITS) * size * LOOK_RESERVE
     ratio *= np.array([LOOK_TUNING.get(g, 1.0) for g in names.genres])
