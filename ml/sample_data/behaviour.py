@@ -98,7 +98,7 @@ class Behaviour:
         look_day = self._days.draw(rng, week, *looked, self._look_plan.days)
         bought_day = self._purchase_days(rng, week, bought)
         pairs = self._new_pairs(settled.with_more(*bought, bought_day))
-        pairs = _within_limit(rng, pairs)
+        pairs = within_limit(rng, pairs)
         self._weekdays.observe(pairs.day)
         self._memory.remember(week, pairs.user, pairs.item)
         self._memory.wait(week, looked, look_day)
@@ -226,7 +226,7 @@ class Behaviour:
         return user[ours], column_of[item[ours]], chance[ours].astype(np.float32)
 
 
-def _within_limit(rng: np.random.Generator, pairs: Pairs) -> Pairs:
+def within_limit(rng: np.random.Generator, pairs: Pairs) -> Pairs:
     """Drop pairs, drawn at random, of users who bought too many in a week."""
     order = rng.permutation(len(pairs.user))
     kept = order[turns(pairs.user[order]) < MOST_IN_WEEK]
