@@ -42,7 +42,7 @@ PRICE_SLOPE = {
 }
 CATCHMENT_SLOPE = {"food": 0.6, "leisure": 0.9, "hair": 0.5}
 # Share of purchases with five days on display and more: a quarter has more than four.
-LONG_DISPLAY_SHARE = 0.235
+LONG_DISPLAY_SHARE = 0.242
 # Purchases by large area lie a little off what reach alone gives.
 AREA_APPEAL = {"kansai": 1.2}
 RATE_SLOPE = 1.0

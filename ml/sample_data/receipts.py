@@ -22,10 +22,11 @@ PAGE_SIZE = 0.75
 # Share of purchases by the page of the shop's own area.
 OWN_PAGE = 0.14
 # Share of purchases by any page: the most, and the rate of buying with half of it.
-ROAMING_MOST = 0.9
+ROAMING_MOST = 0.93
 ROAMING_HALF = 5.5
-# Users with this many prefectures on their receipts keep to pages of those.
-MANY_PLACES = 24
+# Users with this many prefectures on their receipts keep to pages of those, unless
+# a coupon stands on none of them.
+MANY_PLACES = 23
 # Receipts with an area that the coupon does not list.
 ODD_RECEIPTS = 0.0012
 
