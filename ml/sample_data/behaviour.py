@@ -10,13 +10,14 @@ from ml.sample_data.choice import Choice
 from ml.sample_data.context import Context
 from ml.sample_data.days import DayChoice
 from ml.sample_data.demand import Demand
-from ml.sample_data.events import EventLog, Pairs, Purchases, Visits
+from ml.sample_data.events import MOST_IN_WEEK, EventLog, Pairs, Purchases, Visits
 from ml.sample_data.first_purchases import FirstPurchases
 from ml.sample_data.ghosts import Ghosts
 from ml.sample_data.memory import PREVIEW_BUYERS, Memory, UsersAndCoupons
 from ml.sample_data.plans import LookPlan, PurchasePlan
 from ml.sample_data.preferences import TasteHistory
 from ml.sample_data.reach import own_prefecture_shares
+from ml.sample_data.sampling import turns
 from ml.sample_data.steering import Steering, WeekdaySteering
 from ml.sample_data.streams import stream
 from ml.sample_data.turnout import Turnout
@@ -97,6 +98,7 @@ class Behaviour:
         look_day = self._days.draw(rng, week, *looked, self._look_plan.days)
         bought_day = self._purchase_days(rng, week, bought)
         pairs = self._new_pairs(settled.with_more(*bought, bought_day))
+        pairs = within_limit(rng, pairs)
         self._weekdays.observe(pairs.day)
         self._memory.remember(week, pairs.user, pairs.item)
         self._memory.wait(week, looked, look_day)
@@ -222,3 +224,11 @@ class Behaviour:
         column_of[coupons] = np.arange(len(coupons))
         ours = column_of[item] >= 0
         return user[ours], column_of[item[ours]], chance[ours].astype(np.float32)
+
+
+def within_limit(rng: np.random.Generator, pairs: Pairs) -> Pairs:
+    """Drop pairs, drawn at random, of users who bought too many in a week."""
+    order = rng.permutation(len(pairs.user))
+    kept = order[turns(pairs.user[order]) < MOST_IN_WEEK]
+    kept.sort()
+    return pairs.at(kept)

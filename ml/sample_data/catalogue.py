@@ -25,8 +25,8 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
     genre_of_shop = np.zeros(n_shops, dtype=np.int64)
     genre_of_shop[shop] = genre
 
-    place_of_shop = offers.places(rng, names, genre_of_shop)
     size_of_shop = np.bincount(shop[~is_test], minlength=n_shops)
+    place_of_shop = offers.places(rng, names, genre_of_shop, size_of_shop)
     catalog_of_shop, discount_of_shop = offers.prices(
         rng, names, genre_of_shop, size_of_shop
     )

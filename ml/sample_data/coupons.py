@@ -11,6 +11,8 @@ from ml.sample_data.calendar import DAY_SECONDS
 from ml.sample_data.names import Names
 
 NOON = DAY_SECONDS // 2
+# Genres with fewer coupons have means that single coupons would decide.
+FEW_COUPONS = 150
 
 
 @dataclass

@@ -41,6 +41,8 @@ PRICE_SLOPE = {
     "gift": -0.6,
 }
 CATCHMENT_SLOPE = {"food": 0.6, "leisure": 0.9, "hair": 0.5}
+# Share of purchases with five days on display and more: a quarter has more than four.
+LONG_DISPLAY_SHARE = 0.242
 # Purchases by large area lie a little off what reach alone gives.
 AREA_APPEAL = {"kansai": 1.2}
 RATE_SLOPE = 1.0
@@ -122,7 +124,7 @@ def make_demand(context: Context, drift: Drift | None = None) -> Demand:
         sure=sure,
         day_share=share,
         looks=looks,
-        preview=preview_shares(rng, looks, coupons.is_test),
+        preview=preview_shares(rng, looks, coupons.release_day, coupons.is_test),
         pairs_in_log=float((pairs * in_log).sum()),
     )
 
@@ -172,7 +174,7 @@ def _fit_days(context: Context, guess: np.ndarray) -> np.ndarray:
 def _fit_totals(
     context: Context, appeal: np.ndarray, share: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Fit ordinary coupons to the totals of genres, large areas, months and weeks.
+    """Fit ordinary coupons to totals by genre, large area, display, month and week.
 
     Returns
     -------
@@ -205,16 +207,23 @@ def _fit_totals(
     ).sum(axis=0)
     sure_by_period = (sure[:, None] * coupon_period)[ordinary].sum(axis=0)
     period_extra = np.maximum(period_wanted - sure_by_period, 0.2 * period_wanted)
-    area = _large_area(names, coupons)
-    area_extra = _area_extra(coupons, area, in_log, sure, genre_extra.sum())
+    area, area_share = _large_area(names, coupons)
+    is_long = (coupons.display_days >= 5).astype(np.int64)
+    long_share = np.array([1 - LONG_DISPLAY_SHARE, LONG_DISPLAY_SHARE])
+    fixed = np.where(is_campaign, coupons.campaign, sure) * in_log
+    margins = [
+        (group, _extra_by_group(group, share, fixed, genre_extra.sum()))
+        for group, share in ((area, area_share), (is_long, long_share))
+    ]
 
     extra = np.where(ordinary, appeal, 0.0)
     most = MOST_PAIRS * max(size, 0.05)
     for _ in range(60):
         now = np.bincount(genre, extra * in_log, n_genres)
         extra *= (genre_extra / np.maximum(now, 1e-9))[genre]
-        now = np.bincount(area, extra * in_log, len(area_extra))
-        extra *= (area_extra / np.maximum(now, 1e-9))[area]
+        for group, wanted_extra in margins:
+            now = np.bincount(group, extra * in_log, len(wanted_extra))
+            extra *= (wanted_extra / np.maximum(now, 1e-9))[group]
         now = (extra[:, None] * coupon_period).sum(axis=0)
         ratio = np.where(now > 0, period_extra / np.maximum(now, 1e-9), 1.0)
         ratio = np.clip(ratio, 0.2, 5.0) ** 0.7
@@ -285,30 +294,37 @@ def _periods() -> tuple[np.ndarray, np.ndarray]:
     return period, sums
 
 
-def _large_area(names: Names, coupons: Coupons) -> np.ndarray:
-    """Return each coupon's place among the published large areas, the rest last."""
+def _large_area(names: Names, coupons: Coupons) -> tuple[np.ndarray, np.ndarray]:
+    """Return each coupon's large area, and the areas' published shares of purchases.
+
+    Areas are numbered as published; those without a figure of their own are one.
+    """
+    listed = list(published.LARGE_AREA_PURCHASES)
     place = np.array(
         [
-            list(published.LARGE_AREA_PURCHASES).index(slug)
-            if slug in published.LARGE_AREA_PURCHASES
-            else len(published.LARGE_AREA_PURCHASES)
+            listed.index(slug) if slug in listed else len(listed)
             for slug in names.large_areas
         ]
     )
-    return place[names.prefecture_large_area[coupons.prefecture]]
-
-
-def _area_extra(
-    coupons: Coupons,
-    area: np.ndarray,
-    in_log: np.ndarray,
-    sure: np.ndarray,
-    total: float,
-) -> np.ndarray:
-    """Split purchases beyond the sure ones over the large areas, as published."""
     share = np.array([*published.LARGE_AREA_PURCHASES.values()]) / 100
     share = np.append(share, 1 - share.sum())
-    fixed = np.where(coupons.campaign > 0, coupons.campaign, sure) * in_log
-    fixed = np.bincount(area, fixed, len(share))
-    extra = np.maximum(share * (fixed.sum() + total) - fixed, 0.02 * total * share)
+    return place[names.prefecture_large_area[coupons.prefecture]], share
+
+
+def _extra_by_group(
+    group: np.ndarray, share: np.ndarray, fixed: np.ndarray, total: float
+) -> np.ndarray:
+    """Split the purchases that are not fixed so that groups have their shares of all.
+
+    Parameters
+    ----------
+    group, fixed
+        Each coupon's group, and its purchases that are fixed.
+    share
+        Wanted share of each group in all purchases, 0..1.
+    total
+        Purchases to be split.
+    """
+    taken = np.bincount(group, fixed, len(share))
+    extra = np.maximum(share * (taken.sum() + total) - taken, 0.02 * total * share)
     return extra * total / extra.sum()

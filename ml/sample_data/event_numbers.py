@@ -9,6 +9,8 @@ from ml.sample_data.names import Names
 
 # One visit in so many comes after very many pages.
 ENDLESS_EVERY = 350_000
+# The published maximum: no page of a session has a higher number.
+LAST_PAGE = 1368
 
 
 def counts_before(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -47,7 +49,7 @@ def page_serials(
         place = np.minimum(np.searchsorted(inside, due - before), len(inside) - 1)
         step[inside[place]] = rng.integers(1300, 1361, len(due))
     walked = np.cumsum(step)
-    return first[session] + walked - walked[starts][session]
+    return np.minimum(first[session] + walked - walked[starts][session], LAST_PAGE)
 
 
 def item_counts(

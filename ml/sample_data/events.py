@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import beta
 
 from ml.sample_data import published
 from ml.sample_data.calendar import DAY_SECONDS, WEEK_SECONDS
@@ -19,13 +20,16 @@ from ml.sample_data.event_numbers import (
     referrers,
 )
 from ml.sample_data.receipts import Receipts
-from ml.sample_data.streams import stream
+from ml.sample_data.sampling import turns
+from ml.sample_data.streams import even_by_group, stream
 
 SEEN_PURCHASES = 0.80
 # Chance that the log flags a purchase, by coupon: parameters of a beta distribution.
-TRACKING = (0.8, 0.115)
-# Of coupons with very many buyers the log sees at least this share.
-LEAST_TRACKED = 0.4
+TRACKING = (0.72, 0.11)
+# Of gift cards and of promotions, which have many buyers, it flags at least so many.
+LEAST_TRACKED = {"gift": 0.4, "promotion": 0.75}
+# Nobody buys more often in a week.
+MOST_IN_WEEK = 31
 SPLIT_SHARE = 0.03
 LOOK, BEFORE, FLAGGED, AFTER, SILENT = range(5)
 
@@ -135,12 +139,12 @@ class EventLog:
         )
         self._receipts = Receipts(context)
         # Some offers are bought mostly where the log does not look.
-        chance = stream(self._seed, "tracking").beta(*TRACKING, len(coupons))
-        is_large = coupons.campaign > 0
-        is_large |= coupons.genre == names.genres.index("gift")
-        self._flag_chance = np.where(
-            is_large, np.maximum(chance, LEAST_TRACKED), chance
-        )
+        level = even_by_group(stream(self._seed, "tracking"), coupons.genre)
+        chance = beta.ppf(level, *TRACKING)
+        least = np.zeros(len(coupons))
+        least[coupons.genre == names.genres.index("gift")] = LEAST_TRACKED["gift"]
+        least[coupons.campaign > 0] = LEAST_TRACKED["promotion"]
+        self._flag_chance = np.maximum(chance, least)
         self._n_purchases = 0
         self._n_sessions = 0
         self._n_visits = 0
@@ -280,6 +284,8 @@ class EventLog:
         extra = np.where(many, extra + rng.geometric(0.18, n), extra)
         source = np.concatenate([np.arange(n), np.repeat(np.arange(n), extra)])
         is_extra = np.arange(len(source)) >= n
+        made = ~is_extra | (turns(user[source]) < MOST_IN_WEEK)
+        source, is_extra = source[made], is_extra[made]
         moment = second[source] + np.where(
             is_extra, 20 + rng.exponential(240, len(source)), 0
         ).astype(np.int64)

@@ -18,6 +18,8 @@ LAG_DAYS = (0.002, 0.01, 0.04, 0.12, 1.0, 6.0, 27.0, 48.0, 150.0)
 # Weeks over which the first purchases of older users fade.
 OLD_FADE = 24.0
 NEWCOMER_PULL = 2.0
+# Share of the users without a purchase in the log who buy in the test week.
+LATE_BUYERS = 0.9
 LOG_END = calendar.TEST_DAY * DAY_SECONDS
 
 
@@ -32,7 +34,8 @@ class FirstPurchases:
     Attributes
     ----------
     second
-        When each user buys first, seconds; the late ones in the test week.
+        When each user buys first, seconds; the late ones in the test week, or not
+        for certain (-1).
     """
 
     def __init__(self, context: Context, demand: Demand) -> None:
@@ -56,11 +59,15 @@ class FirstPurchases:
         beyond = second >= limit
         again = begin + rng.random(n) * np.maximum(limit - begin, 1)
         second = np.where(beyond, again, second)
+        # Not in the last minutes of a day: there is no time left to buy.
+        is_night = second % DAY_SECONDS > DAY_SECONDS - 600
+        second = np.where(is_night, second + 1200, second)
         second[users.is_late] = -1
         late = np.flatnonzero(users.is_late)
         first = np.maximum(users.registered[late] + 600, LOG_END)
         last = LOG_END + WEEK_SECONDS - 600
         second[late] = first + rng.random(len(late)) * np.maximum(last - first, 1)
+        second[rng.permutation(late)[round(LATE_BUYERS * len(late)) :]] = -1
         return second.astype(np.int64)
 
     def by_week(self) -> np.ndarray:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import beta, norm
 
-from ml.sample_data import published
+from ml.sample_data import calendar, published
+from ml.sample_data.coupons import FEW_COUPONS
 from ml.sample_data.names import Names
+from ml.sample_data.streams import even_by_group, even_levels
 
 # Coupons that can be seen before their sale.
 PREVIEW_COUPONS = 0.145
+# Early looks by day, from eight days before the sale to the day before it.
+PREVIEW_DAYS = np.array([0.06, 0.08, 0.10, 0.12, 0.14, 0.15, 0.17, 0.18])
+# Share of a coupon's looks that come early: parameters of a beta distribution.
+PREVIEW_SHARE = (4.0, 11.0)
 # Visits are a little more than the published total asks for: looks that do not end
 # in a pair (dropped days) are lost.
 LOOK_RESERVE = 1.04
-# Looks per coupon spread beyond what its purchases explain.
+# Looks per coupon spread beyond what its purchases explain; less where few coupons
+# make a genre, whose mean would be that of one or two of them.
 LOOK_SPREAD = 0.7
-LOOK_TUNING = {"gift": 0.85, "other": 0.93}
+SMALL_LOOK_SPREAD = 0.3
+LOOK_TUNING = {"gift": 0.92, "other": 0.93, "health": 0.92, "beauty": 0.96}
 # Views of a user who looks at a coupon and does not buy it.
 VIEWS_PER_LOOK = 1.293
 # Visits and flagged rows that a bought pair brings along.
@@ -50,7 +59,9 @@ def expected_looks(
     """
     n_genres = len(names.genres)
     ratio = published.genre_array(published.GENRE_VIEWS_PER_FLAGGED, names.genres)
-    noise = np.exp(LOOK_SPREAD * np.clip(rng.normal(0, 1, len(pairs)), -1.6, 1.6))
+    noise = np.clip(norm.ppf(even_by_group(rng, genre)), -1.6, 1.6)
+    is_small = np.bincount(genre, minlength=n_genres) < FEW_COUPONS
+    noise = np.exp(np.where(is_small, SMALL_LOOK_SPREAD, LOOK_SPREAD)[genre] * noise)
     flagged = np.maximum(FLAGGED_PER_PAIR * pairs, 1.0)
     listed = (published.VISITS - published.UNLISTED_VISITS) * size * LOOK_RESERVE
     ratio *= np.array([LOOK_TUNING.get(g, 1.0) for g in names.genres])
@@ -70,15 +81,24 @@ def expected_looks(
 
 
 def preview_shares(
-    rng: np.random.Generator, looks: np.ndarray, is_test: np.ndarray
+    rng: np.random.Generator,
+    looks: np.ndarray,
+    release_day: np.ndarray,
+    is_test: np.ndarray,
 ) -> np.ndarray:
-    """Return the share of each coupon's looks that come before its sale, 0..1."""
+    """Return the share of each coupon's looks that come before its sale, 0..1.
+
+    The coupons, and how early they are looked at, are spread evenly over those with
+    few and with many early looks inside the log.
+    """
+    day = release_day[:, None] - len(PREVIEW_DAYS) + np.arange(len(PREVIEW_DAYS))
+    in_log = looks * ((day < calendar.TEST_DAY) * PREVIEW_DAYS).sum(axis=1)
     preview = np.zeros(len(looks))
     for listed in (False, True):
         members = np.flatnonzero(is_test == listed)
-        members = members[np.argsort(looks[members], kind="stable")]
-        # Evenly over little and much looked at coupons.
+        members = members[np.argsort(in_log[members], kind="stable")]
         step = 1 / PREVIEW_COUPONS
-        chosen = np.arange(step * rng.random(), len(members), step).astype(np.int64)
-        preview[members[chosen]] = rng.beta(4.0, 11.0, len(chosen))
+        chosen = members[np.arange(step / 2, len(members), step).astype(np.int64)]
+        level = even_levels(rng, in_log[chosen])
+        preview[chosen] = beta.ppf(level, *PREVIEW_SHARE)
     return preview

@@ -10,12 +10,19 @@ from ml.sample_data.names import Names
 from ml.sample_data.streams import draw_quota, even_levels
 
 COARSE_PRICES = 0.45
+# Genres with fewer shops have the mean and the spread of prices that chance gives.
+MIN_SHOPS = 10
 # Share of shops that list every area.
 ALL_AREAS = {"lesson": 0.09, "gift": 0.02, "other": 0.01, "leisure": 0.008}
 
 
-def places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndarray:
-    """Small area of each shop."""
+def places(
+    rng: np.random.Generator, names: Names, genre: np.ndarray, sizes: np.ndarray
+) -> np.ndarray:
+    """Small area of each shop.
+
+    ``sizes`` are coupons per shop; areas have their published share of the coupons.
+    """
     coupons = np.array(
         [published.PREFECTURES[slug][2] for slug in names.prefectures], dtype=float
     )
@@ -44,7 +51,9 @@ def places(rng: np.random.Generator, names: Names, genre: np.ndarray) -> np.ndar
                 left -= row[0]
             share += weights / weights.sum() * max(left, 0)
         by_area = share[names.small_area_prefecture] * split
-        place[members] = draw_quota(rng, by_area, len(members))
+        level = even_levels(rng, sizes[members]) * by_area.sum()
+        drawn = np.searchsorted(np.cumsum(by_area), level, side="right")
+        place[members] = np.minimum(drawn, len(by_area) - 1)
     return place
 
 
@@ -64,8 +73,8 @@ def prices(
         _, discount_sd, mean, sd = published.PRICES[slug][:4]
         points = (50, *published.RATES[slug])
         z_catalog = norm.ppf(even_levels(rng, sizes[members]))
-        z_catalog = np.clip(z_catalog, -3.5, 3.5)
-        z_free = rng.normal(0, 1, n)
+        z_catalog = standardised(np.clip(z_catalog, -3.5, 3.5), sizes[members])
+        z_free = norm.ppf(np.clip(even_levels(rng, sizes[members]), 1e-6, 1 - 1e-6))
         rate = linked_rates(
             z_catalog, z_free, sizes[members], sd, discount_sd, levels, points
         )
@@ -79,6 +88,14 @@ def prices(
         price = np.where(half, catalog[members] // 2, np.minimum(price, most))
         discount[members] = np.where(rate == 0, catalog[members], price)
     return catalog.astype(np.int64), discount.astype(np.int64)
+
+
+def standardised(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Shift and scale values to mean 0 and spread 1 over coupons; few stay as drawn."""
+    if np.count_nonzero(sizes) < MIN_SHOPS:
+        return values
+    mean = np.average(values, weights=sizes)
+    return (values - mean) / np.sqrt(np.average((values - mean) ** 2, weights=sizes))
 
 
 def linked_rates(
@@ -160,7 +177,7 @@ def areas(
             levels,
             (1, least, p25, p50, p75, p95, largest),
         )
-        everywhere = rng.random(len(members)) < ALL_AREAS.get(slug, 0.0)
+        everywhere = even_levels(rng, sizes[members]) < ALL_AREAS.get(slug, 0.0)
         drawn[everywhere] = n_areas
         wanted = published.GENRE_AREA_MEAN[slug] * sizes[members].sum()
         for _ in range(40):

@@ -6,14 +6,13 @@ import numpy as np
 
 from ml.sample_data import calendar
 from ml.sample_data.context import Context
+from ml.sample_data.coupons import FEW_COUPONS
 from ml.sample_data.days import DayPlan
 from ml.sample_data.demand import Demand
 from ml.sample_data.ghosts import Ghosts
+from ml.sample_data.looks import PREVIEW_DAYS
 from ml.sample_data.sampling import spread_over_weeks
 from ml.sample_data.streams import stream
-
-# Early looks by day, from eight days before the sale to the day before it.
-PREVIEW_DAYS = np.array([0.06, 0.08, 0.10, 0.12, 0.14, 0.15, 0.17, 0.18])
 
 
 class PurchasePlan:
@@ -54,13 +53,21 @@ class PurchasePlan:
         self._genre_debt = np.zeros(self._n_genres, dtype=np.int64)
 
     def _draw_extra(self, rng: np.random.Generator, mean: np.ndarray) -> np.ndarray:
-        """Draw buyers per coupon; the total of each genre is the expected one."""
+        """Draw buyers per coupon; the total of each genre is the expected one.
+
+        Where few coupons make a genre, each has its expected number, or one off.
+        """
         extra = np.zeros(len(mean), dtype=np.int64)
         group = self._coupons.genre * 2 + self._coupons.is_test
+        is_small = np.bincount(self._coupons.genre) < FEW_COUPONS
         for number in np.unique(group):
             members = np.flatnonzero(group == number)
             expected = mean[members].sum()
-            if expected > 0:
+            if is_small[number // 2]:
+                order = rng.permutation(members)
+                passed = np.floor(np.cumsum(mean[order]) + rng.random())
+                extra[order] = np.diff(passed, prepend=0)
+            elif expected > 0:
                 n = int(np.floor(expected + rng.random()))
                 extra[members] = rng.multinomial(n, mean[members] / expected)
         return extra

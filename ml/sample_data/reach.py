@@ -22,7 +22,9 @@ REACH = {
     "hair": (5.9, 1.3, 1.25, 1.0, 0.2, 0.04, 0.05),
     "food": (4.6, 1.5, 1.6, 1.3, 0.5, 0.09, 0.08),
 }
-# Largest step from the published share towards what the published odds ask for.
+# Part of the way from the published share to what the published odds ask for, and
+# the largest step.
+ODDS_PART = 0.5
 ODDS_STEP = 0.025
 
 
@@ -53,6 +55,6 @@ def own_prefecture_shares(
         offered = np.bincount(listed, minlength=n_places) / max(len(listed), 1)
         same = np.clip(float((buyers * offered).sum()), 1e-3, 1 - 1e-3)
         ratio = odds[number] * same / (1 - same)
-        step = ratio / (1 + ratio) - shares[number]
+        step = ODDS_PART * (ratio / (1 + ratio) - shares[number])
         shares[number] += np.clip(step, -ODDS_STEP, ODDS_STEP)
     return shares

@@ -11,6 +11,7 @@ import numpy as np
 
 from ml.sample_data import published
 from ml.sample_data.context import Context
+from ml.sample_data.sampling import turns
 from ml.sample_data.streams import stream
 
 # Share of users whose first page is that of the second place.
@@ -21,10 +22,11 @@ PAGE_SIZE = 0.75
 # Share of purchases by the page of the shop's own area.
 OWN_PAGE = 0.14
 # Share of purchases by any page: the most, and the rate of buying with half of it.
-ROAMING_MOST = 0.9
+ROAMING_MOST = 0.93
 ROAMING_HALF = 5.5
-# Users with this many prefectures on their receipts keep to their usual pages.
-MANY_PLACES = 22
+# Users with this many prefectures on their receipts keep to pages of those, unless
+# a coupon stands on none of them.
+MANY_PLACES = 23
 # Receipts with an area that the coupon does not list.
 ODD_RECEIPTS = 0.0012
 
@@ -53,20 +55,47 @@ class Receipts:
     def draw(
         self, rng: np.random.Generator, user: np.ndarray, item: np.ndarray
     ) -> np.ndarray:
-        """Draw the small area of each purchase."""
+        """Draw the small areas of purchases, those of one user one after the other."""
+        n = len(user)
+        area = np.empty(n, dtype=np.int64)
+        level = rng.random((n, 3))
+        any_listed = rng.random((n, len(self._prefecture)), dtype=np.float32)
+        any_at_all = rng.integers(0, len(self._prefecture), n)
+        # One purchase of every user at a time, for their places depend on the last.
+        turn = turns(user)
+        order = np.argsort(turn, kind="stable")
+        ends = np.cumsum(np.bincount(turn))
+        for rows in np.split(order, ends[:-1]) if n else []:
+            area[rows] = self._draw_once(
+                user[rows], item[rows], level[rows], any_listed[rows], any_at_all[rows]
+            )
+        return area
+
+    def _draw_once(
+        self,
+        user: np.ndarray,
+        item: np.ndarray,
+        level: np.ndarray,
+        any_listed: np.ndarray,
+        any_at_all: np.ndarray,
+    ) -> np.ndarray:
+        """Turn chances into the areas of one purchase each of different users."""
         own = self._coupons.small_area[item]
         lists = self._coupons.area_lists[item]
-        liked = np.where(lists, self._liking[user], -np.inf).argmax(axis=1)
+        # Who has met many prefectures stays within them, if the coupon allows it.
         is_open = self._been_to[user].sum(axis=1) < MANY_PLACES
-        by_shop = rng.random(len(user)) < OWN_PAGE
-        by_shop &= is_open & (liked != self._users.home_area[user])
+        known = lists & (is_open[:, None] | self._been_to[user][:, self._prefecture])
+        lists = np.where(known.any(axis=1)[:, None], known, lists)
+        liked = np.where(lists, self._liking[user], -np.inf).argmax(axis=1)
+        by_shop = is_open & (level[:, 0] < OWN_PAGE)
+        by_shop &= liked != self._users.home_area[user]
         area = np.where(by_shop, own, liked)
-        any_listed = np.where(lists, rng.random(lists.shape), -1).argmax(axis=1)
-        roams = is_open & (rng.random(len(user)) < self._roaming[user])
-        area = np.where(roams, any_listed, area)
+        roams = is_open & (level[:, 1] < self._roaming[user])
+        area = np.where(roams, np.where(lists, any_listed, -1).argmax(axis=1), area)
+        is_odd = is_open & (level[:, 2] < ODD_RECEIPTS)
+        area = np.where(is_odd, any_at_all, area)
         self._been_to[user, self._prefecture[area]] = True
-        odd = rng.random(len(user)) < ODD_RECEIPTS
-        return np.where(odd, rng.integers(0, lists.shape[1], len(user)), area)
+        return area
 
 
 def _likings(context: Context) -> np.ndarray:

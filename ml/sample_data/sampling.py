@@ -35,6 +35,16 @@ def draw_pairs(
     return found // n_columns, found % n_columns
 
 
+def turns(user: np.ndarray) -> np.ndarray:
+    """Return how many earlier rows each row's user has."""
+    order = np.argsort(user, kind="stable")
+    starts = np.flatnonzero(np.diff(user[order], prepend=-1))
+    sizes = np.diff(starts, append=len(user))
+    turn = np.empty(len(user), dtype=np.int64)
+    turn[order] = np.arange(len(user)) - np.repeat(starts, sizes)
+    return turn
+
+
 def spread_over_weeks(
     rng: np.random.Generator,
     total: np.ndarray,

@@ -45,15 +45,44 @@ def even_levels(rng: np.random.Generator, sizes: np.ndarray) -> np.ndarray:
     """Return numbers in 0..1, in random order, that lie evenly.
 
     Evenly means: where the i-th number counts ``sizes[i]`` times, the share of
-    numbers below any level is close to that level.
+    numbers below any level is close to that level. Numbers that count nothing lie
+    evenly among themselves.
     """
+    sizes = np.asarray(sizes, dtype=float)
     order = rng.permutation(len(sizes))
-    width = np.asarray(sizes, dtype=float)[order]
+    width = sizes[order]
     levels = np.empty(len(order))
     levels[order] = (np.cumsum(width) - width * rng.random(len(order))) / max(
         width.sum(), 1e-9
     )
-    return np.where(np.asarray(sizes) > 0, levels, rng.random(len(order)))
+    nothing = np.flatnonzero(sizes <= 0)
+    place = rng.permutation(len(nothing)) + rng.random(len(nothing))
+    levels[nothing] = place / max(len(nothing), 1)
+    return levels
+
+
+def even_by_group(rng: np.random.Generator, group: np.ndarray) -> np.ndarray:
+    """Return numbers in 0..1 that lie evenly within each group, in random order."""
+    order = np.lexsort((rng.random(len(group)), group))
+    sizes = np.bincount(group)
+    rank = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    levels = np.empty(len(group))
+    levels[order] = (rank + rng.random(len(group))) / np.repeat(sizes, sizes)
+    return levels
+
+
+def even_choice(
+    rng: np.random.Generator, chance: np.ndarray, group: np.ndarray
+) -> np.ndarray:
+    """Mark members with the given chances, evenly: each group's number is within one.
+
+    Systematic sampling along the groups, in random order within each.
+    """
+    order = np.lexsort((rng.random(len(group)), group))
+    passed = np.floor(np.cumsum(chance[order]) + rng.random())
+    chosen = np.zeros(len(group), dtype=bool)
+    chosen[order] = np.diff(passed, prepend=0) > 0
+    return chosen
 
 
 def draw_quota(rng: np.random.Generator, shares: np.ndarray, n: int) -> np.ndarray:

@@ -10,7 +10,7 @@ from ml.sample_data.context import Context
 from ml.sample_data.first_purchases import LOG_END
 from ml.sample_data.preferences import TasteHistory
 
-ACTIVE_SHARE = 0.36
+ACTIVE_SHARE = 0.347
 LEAST_CHANCE = 0.02
 
 

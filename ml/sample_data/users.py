@@ -9,7 +9,14 @@ import numpy as np
 from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
 from ml.sample_data.names import Names
-from ml.sample_data.streams import draw_quota, quota, random_hashes, stream
+from ml.sample_data.streams import (
+    draw_quota,
+    even_by_group,
+    even_choice,
+    quota,
+    random_hashes,
+    stream,
+)
 
 N_HIDDEN = 4
 BUYING_SHAPE = 0.75
@@ -67,12 +74,14 @@ def make_users(names: Names, n: int, seed: int) -> Users:
     month = draw_quota(rng, [row[0] for row in published.REGISTRATIONS], n)
     registered = _registration_seconds(rng, month)
     female_share = np.array([row[2] for row in published.REGISTRATIONS]) / 100
-    is_female = _stratified(rng, month) < female_share[month]
+    is_female = even_by_group(rng, month) < female_share[month]
     age = _ages(rng, is_female)
     has_prefecture = _has_prefecture(rng, month, age)
-    home_area = _homes(rng, names, has_prefecture)
+    home_area = _homes(rng, names, registered, has_prefecture)
     withdrawn = _withdrawals(rng, registered, n)
-    is_late, is_idle, never_views = _inactive(rng, registered, withdrawn, n)
+    home_prefecture = names.small_area_prefecture[home_area]
+    shown_place = np.where(has_prefecture, home_prefecture, len(names.prefectures))
+    is_late, is_idle, never_views = _inactive(rng, registered, withdrawn, shown_place)
 
     taste_rng = stream(seed, "tastes")
     n_genres = len(names.genres)
@@ -92,10 +101,8 @@ def make_users(names: Names, n: int, seed: int) -> Users:
         age=age,
         has_prefecture=has_prefecture,
         home_area=home_area,
-        home_prefecture=names.small_area_prefecture[home_area],
-        second_prefecture=_second_places(
-            taste_rng, names, names.small_area_prefecture[home_area]
-        ),
+        home_prefecture=home_prefecture,
+        second_prefecture=_second_places(taste_rng, names, home_prefecture),
         genre_taste=genre_taste,
         hidden=hidden,
         price_sensitivity=price_sensitivity,
@@ -106,17 +113,6 @@ def make_users(names: Names, n: int, seed: int) -> Users:
         is_idle=is_idle,
         never_views=never_views,
     )
-
-
-def _stratified(rng: np.random.Generator, group: np.ndarray) -> np.ndarray:
-    """Return evenly spread uniforms within each group, in random order."""
-    order = np.lexsort((rng.random(len(group)), group))
-    sizes = np.bincount(group)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    rank = np.arange(len(group)) - np.repeat(starts, sizes)
-    levels = np.empty(len(group))
-    levels[order] = (rank + rng.random(len(group))) / np.repeat(sizes, sizes)
-    return levels
 
 
 def _registration_seconds(rng: np.random.Generator, month: np.ndarray) -> np.ndarray:
@@ -199,16 +195,25 @@ def _has_prefecture(
 
 
 def _homes(
-    rng: np.random.Generator, names: Names, has_prefecture: np.ndarray
+    rng: np.random.Generator,
+    names: Names,
+    registered: np.ndarray,
+    has_prefecture: np.ndarray,
 ) -> np.ndarray:
-    """Draw the true home of every user; the files show it for some of them only."""
+    """Draw the true home of every user; the files show it for some of them only.
+
+    The users of each prefecture are spread evenly over the times of registration.
+    """
     users_by_prefecture = np.array(
         [published.PREFECTURES[slug][0] for slug in names.prefectures], dtype=float
     )
     prefecture = np.empty(len(has_prefecture), dtype=np.int64)
     for known in (True, False):
         members = np.flatnonzero(has_prefecture == known)
-        prefecture[members] = draw_quota(rng, users_by_prefecture, len(members))
+        members = members[np.argsort(registered[members], kind="stable")]
+        drawn = draw_quota(rng, users_by_prefecture, len(members))
+        drawn = drawn[np.argsort(even_by_group(rng, drawn), kind="stable")]
+        prefecture[members] = drawn
     # Where a prefecture is split, homes follow the coupons' split, but flatter.
     weight = np.array(
         [published.SMALL_AREA_COUPONS.get(slug, 1.0) for slug in names.small_areas]
@@ -265,9 +270,16 @@ def _withdrawals(
 
 
 def _inactive(
-    rng: np.random.Generator, registered: np.ndarray, withdrawn: np.ndarray, n: int
+    rng: np.random.Generator,
+    registered: np.ndarray,
+    withdrawn: np.ndarray,
+    place: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pick the few users who first buy in the test week, and those never seen."""
+    """Pick the few users who first buy in the test week, and those never seen.
+
+    They are spread evenly over the prefectures that the files show (``place``).
+    """
+    n = len(registered)
     day = registered // DAY_SECONDS
     in_test = day >= calendar.TEST_DAY
     is_june = day >= calendar.day_number("2012-06-01")
@@ -275,11 +287,14 @@ def _inactive(
     n_late = round(n * published.NEVER_BOUGHT_USERS / published.USERS)
     n_late = max(n_late, int(in_test.sum()))
     n_june = max(int(in_test.sum()), round(n_late * 43 / 91))
-    is_late = in_test.copy()
-    june = np.flatnonzero(is_june & (withdrawn < 0))
-    is_late[june[np.argsort(-score[june], kind="stable")[:n_june]]] = True
-    others = np.flatnonzero(~is_june & (withdrawn < 0))
-    is_late[others[np.argsort(-score[others])[: n_late - n_june]]] = True
+    chance = in_test.astype(float)
+    stays = (withdrawn < 0) & ~in_test
+    for members, wanted in (
+        (stays & is_june, n_june - int(in_test.sum())),
+        (stays & ~is_june, n_late - n_june),
+    ):
+        chance[members] = np.clip(wanted / max(int(members.sum()), 1), 0, 1)
+    is_late = in_test | even_choice(rng, chance, place)
     late = np.flatnonzero(is_late)
     n_idle = round(len(late) * published.NEVER_ACTIVE_USERS / 91)
     is_idle = in_test.copy()

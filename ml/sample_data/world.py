@@ -26,7 +26,7 @@ from ml.sample_data.users import make_users
 from ml.settings import SYNTHETIC_MARKER
 
 # Raised whenever the same request gives other bytes.
-VERSION = 3
+VERSION = 4
 MARKER = SYNTHETIC_MARKER
 FIRST_DRIFT, LAST_DRIFT = date(2011, 7, 10), date(2012, 6, 30)
 

@@ -16,8 +16,10 @@ import pandas as pd
 import pytest
 
 from ml.sample_data.__main__ import main
-from ml.sample_data.sampling import draw_pairs
-from ml.sample_data.streams import even_levels, quota
+from ml.sample_data.offers import standardised
+from ml.sample_data.releases import settle_reissues
+from ml.sample_data.sampling import draw_pairs, turns
+from ml.sample_data.streams import even_by_group, even_choice, even_levels, quota
 from ml.sample_data.world import MARKER, Request, generate
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -396,6 +398,52 @@ def test_even_levels_leave_no_gap() -> None:
     # One number in every tenth of ten equal sizes, wherever the order puts it.
     same = even_levels(np.random.default_rng(1), np.ones(10))
     assert sorted((same * 10).astype(int)) == list(range(10))
+
+
+def test_even_levels_of_what_counts_nothing_lie_evenly_too() -> None:
+    levels = even_levels(np.random.default_rng(2), np.array([0, 3, 0, 0, 1, 0, 0]))
+    nothing = levels[[0, 2, 3, 5, 6]]
+    assert sorted((nothing * 5).astype(int)) == list(range(5))
+
+
+def test_even_numbers_within_groups() -> None:
+    group = np.array([2, 0, 2, 0, 2, 2, 0])
+    levels = even_by_group(np.random.default_rng(0), group)
+    # One number in every third of group 0, one in every quarter of group 2.
+    assert sorted((levels[group == 0] * 3).astype(int)) == [0, 1, 2]
+    assert sorted((levels[group == 2] * 4).astype(int)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_even_choice_gives_each_group_what_it_expects(seed: int) -> None:
+    group = np.repeat([0, 1, 2], [40, 25, 10])
+    chance = np.where(group == 0, 0.1, 0.3)
+    chosen = even_choice(np.random.default_rng(seed), chance, group)
+    # Expected: 4, 7.5 and 3, in all 14.5.
+    counts = np.bincount(group[chosen], minlength=3)
+    assert (np.abs(counts - [4, 7.5, 3]) < 1).all()
+    assert chosen.sum() in (14, 15)
+
+
+def test_turns_count_earlier_rows_of_a_user() -> None:
+    assert turns(np.array([5, 3, 5, 5, 3, 1])).tolist() == [0, 0, 1, 2, 1, 0]
+
+
+@pytest.mark.parametrize(("wanted", "old"), [(0, 0), (1, 1), (2, 2), (3, 3), (9, 3)])
+def test_reissues_of_the_test_list_meet_their_quota(wanted: int, old: int) -> None:
+    # Seven train coupons of shops 0 to 3, then three of the test list.
+    shop = np.array([0, 1, 0, 2, 2, 3, 1, 2, 4, 5])
+    settled = settle_reissues(shop, 7, wanted)
+    assert np.isin(settled[7:], settled[:7]).sum() == old
+    assert sorted(settled) == sorted(shop)
+
+
+def test_prices_are_standardised_over_coupons() -> None:
+    values, sizes = np.arange(12.0), np.array([1, 2, 3] * 4)
+    result = np.repeat(standardised(values, sizes), sizes)
+    assert result.mean() == pytest.approx(0)
+    assert result.std() == pytest.approx(1)
+    assert standardised(values[:3], sizes[:3]).tolist() == [0, 1, 2]
 
 
 # -- separation --------------------------------------------------------------------

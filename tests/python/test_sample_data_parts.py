@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ml.sample_data import calendar, published, steering
 from ml.sample_data.activity import presence_by_week, wanted_purchases
+from ml.sample_data.behaviour import within_limit
 from ml.sample_data.calendar import HourClock
 from ml.sample_data.catalogue import make_coupons
 from ml.sample_data.context import Context
 from ml.sample_data.demand import Demand, make_demand
-from ml.sample_data.events import Purchases
+from ml.sample_data.events import MOST_IN_WEEK, EventLog, Pairs, Purchases
 from ml.sample_data.memory import SATED_AT, SATED_FROM, Memory
 from ml.sample_data.names import read_names
 from ml.sample_data.plans import PurchasePlan
@@ -165,7 +168,34 @@ def test_receipts_bear_listed_areas_and_few_places(context: Context) -> None:
     # Usual pages repeat: far fewer prefectures than shops are in.
     place = context.names.small_area_prefecture
     assert len(np.unique(place[area])) < len(np.unique(place[own]))
-    assert len(context.names.prefectures) > MANY_PLACES
+
+
+def test_receipts_of_one_user_meet_few_prefectures(context: Context) -> None:
+    # Coupons that stand everywhere, bought at once by a user who goes anywhere.
+    coupons = replace(
+        context.coupons, area_lists=np.ones_like(context.coupons.area_lists)
+    )
+    users = replace(context.users, buying=np.full(N_USERS, 1000.0))
+    receipts = Receipts(replace(context, coupons=coupons, users=users))
+    area = receipts.draw(
+        np.random.default_rng(3), np.zeros(300, dtype=np.int64), np.arange(300) % 5
+    )
+    met = np.unique(context.names.small_area_prefecture[area])
+    assert len(met) == MANY_PLACES < len(context.names.prefectures)
+
+
+def test_nobody_buys_more_in_a_week_than_the_limit(context: Context) -> None:
+    user = np.repeat([0, 1], [MOST_IN_WEEK + 9, 4])
+    item = np.arange(len(user))
+    log = EventLog(context)
+    rng = np.random.default_rng(4)
+    week = 20
+    kept = within_limit(rng, Pairs.of(user, item, np.full(len(user), 3)))
+    assert np.bincount(kept.user).tolist() == [MOST_IN_WEEK, 4]
+    none = Pairs.of(*(np.empty(0, dtype=np.int64),) * 3)
+    purchases, _ = log.rows(rng, week, kept, none)
+    assert (purchases.user == 0).sum() == MOST_IN_WEEK
+    assert (purchases.user == 1).sum() >= 4
 
 
 # -- steering ----------------------------------------------------------------------
