@@ -49,6 +49,14 @@ build: env ## dbt build alone, on PONPARE_DATA_DIR
 train: env ## train, evaluate and score, on marts that are built
 	@$(BIN)/python -m ml.train
 
+.PHONY: search
+search: env ## choose hyper-parameters and the blend on weeks before 2012-04-15
+	@$(BIN)/python -m ml.search
+
+.PHONY: backtest
+backtest: env ## every model on the reported weeks, each fitted on the weeks before it
+	@$(BIN)/python -m ml.backtest --from 2012-04-15 --to 2012-06-10 --apart 2012-06-03 --write docs/backtest.md
+
 .PHONY: docs
 docs: env ## the documentation site with lineage: target/static_index.html
 	@$(BIN)/dbt docs generate --static
