@@ -35,6 +35,8 @@ $(VENV)/installed: requirements.txt
 	@echo "making $(VENV) and installing $$(grep -c == requirements.txt) locked packages (about a minute)"
 	@"$$(bash .ci/find-python)" -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -c "import lightgbm" 2>/dev/null || { echo "LightGBM cannot be loaded: it needs the \
+	OpenMP library (on Debian and Ubuntu: apt-get install libgomp1; on macOS: brew install libomp)" >&2; exit 1; }
 	@touch $@
 
 .PHONY: sample

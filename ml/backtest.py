@@ -28,7 +28,7 @@ from ml.publish import insert_rows, metric_rows
 from ml.version import code_version
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
-EXAMPLE = "example: python -m ml.backtest --from 2012-03-18 --to 2012-04-08"
+EXAMPLE = "example: python -m ml.backtest --from 2012-04-15 --to 2012-06-10"
 MIN_TRAINING_WEEKS = 2
 
 
@@ -99,7 +99,7 @@ def backtest(options: argparse.Namespace) -> list[Summary]:
                 warehouse, earlier, week, chosen, names, reference, options.seed
             )
         week_id = f"{run_id}-{week:%Y%m%d}"
-        rows = _run_rows(done[week], week_id, fingerprint, started_at, reference)
+        rows = _run_rows(done[week], week_id, fingerprint, started_at)
         with open_warehouse() as warehouse:
             _publish(warehouse, fingerprint, rows, week_id, done[week].metrics, week)
     summaries = summarise(done, reference, options.apart, options.seed)
@@ -210,7 +210,6 @@ def _run_rows(
     run_id: str,
     fingerprint: str,
     started_at: dt.datetime,
-    reference: str,
 ) -> list[dict]:
     shared = {
         "run_id": run_id,
@@ -219,14 +218,13 @@ def _run_rows(
         "data_fingerprint": fingerprint,
         "code_version": code_version(),
         "peak_memory_mb": peak_memory_mb(),
+        # nothing of a backtest is published as scores
+        "is_default": False,
         "model_file": None,
         "started_at": started_at,
         "finished_at": dt.datetime.now(dt.UTC).replace(tzinfo=None),
     }
-    return [
-        {**row, **shared, "is_default": row["model_name"] == reference}
-        for row in evaluation.model_rows
-    ]
+    return [row | shared for row in evaluation.model_rows]
 
 
 def _publish(

@@ -62,8 +62,10 @@ def read_chosen(warehouse: Warehouse) -> ChosenSettings:
     if not rows:
         return shipped()
     (default,) = (name for _, name, _, is_default, _ in rows if is_default)
+    found = {name: json.loads(text) for _, name, text, _, _ in rows}
     return ChosenSettings.complete(
-        {name: json.loads(text) for _, name, text, _, _ in rows},
+        # what this search did not look at stays as it was
+        shipped().parameters | found,
         default,
         f"search {rows[0][0]} of {rows[0][4]:%Y-%m-%d} on this data",
     )

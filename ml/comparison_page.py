@@ -15,7 +15,7 @@ from ml.questions import QUESTIONS
 PROTOCOL = (
     "Written by `python -m ml.compare --question {name} --write FILE`. On target weeks "
     "before 2012-04-15 only, fitted on the earlier ones, judged on the last; the "
-    "settings are those that `python -m ml.train` takes. MAP@10 is over all users of "
+    "settings stand above each table. MAP@10 is over all users of "
     "the user list, with its 95 % bootstrap interval over users; differences are "
     "paired, and * marks those whose interval holds no 0. Intervals say how sure the "
     "result is for other users, not for another seed or other weeks: a small "

@@ -77,13 +77,11 @@ def read_judged_week(
 def split_weeks(
     cutoffs: Sequence[Cutoff],
 ) -> tuple[list[dt.date], list[dt.date]]:
-    """Split labelled cutoffs into weeks to fit on and the last ones to judge on.
+    """Split labelled selection weeks into those to fit on and the last, to judge on.
 
-    Selection weeks are used if there are enough of them, else whatever is given.
+    None is left to judge on if there are too few; other weeks are never taken.
     """
     weeks = [c.date for c in cutoffs if c.is_labelled and c.is_selection]
-    if len(weeks) < MIN_FITTING_WEEKS + 1:
-        weeks = [c.date for c in cutoffs if c.is_labelled]
     n_validation = min(N_VALIDATION_WEEKS, len(weeks) - MIN_FITTING_WEEKS)
     if n_validation < 1:
         return weeks, []
@@ -98,13 +96,13 @@ def selection_weeks(
     Raises
     ------
     WarehouseError
-        There are too few of them; other weeks are never taken instead.
+        There are too few of them.
     """
-    chosen = [c for c in cutoffs if c.is_labelled and c.is_selection]
-    if len(chosen) <= MIN_FITTING_WEEKS:
+    fitting, judged = split_weeks(cutoffs)
+    if not judged:
         raise WarehouseError(
-            f"{len(chosen)} labelled weeks are there to choose on, at least "
+            f"{len(fitting)} labelled weeks are there to choose on, at least "
             f"{MIN_FITTING_WEEKS + 1} are needed: bring more into use with "
             "`dbt build --vars '{n_cutoffs: 52}'`."
         )
-    return split_weeks(chosen)
+    return fitting, judged

@@ -114,6 +114,11 @@ def foresee(
                 f"{day} cannot be measured: it has {len(week)} examples, and "
                 f"{len(before)} come from labelled weeks before it."
             )
+        if len(np.unique(before.genre.astype(str))) < 2:
+            raise WarehouseError(
+                f"{day} cannot be measured: all {len(before)} examples before it are "
+                "of one genre, so there is nothing to tell apart."
+            )
         of_week.append(week)
         with step(f"{day}: fitting on {len(before):,} examples"):
             for model in genre_models(random_state):

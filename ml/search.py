@@ -23,7 +23,7 @@ import optuna
 
 from ml import cli, metrics
 from ml.chosen import parameters_text, today, write_shipped
-from ml.judged import JudgedWeek, read_judged_week, split_weeks
+from ml.judged import JudgedWeek, read_judged_week, selection_weeks
 from ml.models import MEMBERS, build
 from ml.models.blend import log_odds
 from ml.pairs import TrainingSet, read_contract, read_training_set
@@ -33,7 +33,7 @@ from ml.search_space import SEARCH_ONLY, SPACES
 from ml.version import code_version
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
-EXAMPLE = "example: python -m ml.search --models logistic_regression --trials 5"
+EXAMPLE = "example: python -m ml.search --trials 20"
 N_TRIALS = 10
 #: Weights that are tried for a model that joins a blend.
 JOINING_WEIGHTS = (0.2, 0.35, 0.5, 0.65)
@@ -78,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=MEMBERS,
         default=list(MEMBERS),
         metavar="MODEL",
-        help=f"models to search and to blend: {', '.join(MEMBERS)} (default: all)",
+        help=f"models to search and to blend, one of which or whose blend becomes the "
+        f"default: {', '.join(MEMBERS)} (default: all)",
     )
     parser.add_argument(
         "--trials",
@@ -147,12 +148,7 @@ def search(
     WarehouseError
         There are too few labelled weeks to fit on some and judge on others.
     """
-    fitting, judged = split_weeks(warehouse.cutoffs())
-    if not judged:
-        raise WarehouseError(
-            "a search needs at least three labelled weeks before 2012-04-15: build "
-            "more with `dbt build --vars '{n_cutoffs: 52}'`, or use other data."
-        )
+    fitting, judged = selection_weeks(warehouse.cutoffs())
     found = Search(fitting, judged)
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
     with step(f"reading {len(fitting)} weeks to fit on, {len(judged)} to judge on"):

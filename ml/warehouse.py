@@ -228,7 +228,7 @@ def open_warehouse(
 def _check_is_built(warehouse: Warehouse, path: Path) -> None:
     expected = {
         *("training_pairs", "scoring_pairs", "column_roles", "build_fingerprint"),
-        "purchase_scores",
+        *("purchase_scores", "model_settings", "misses", "model_cards"),
     }
     found = {
         row[0]
@@ -240,4 +240,15 @@ def _check_is_built(warehouse: Warehouse, path: Path) -> None:
         raise WarehouseError(
             f"{path} lacks ml.{', ml.'.join(sorted(expected - found))}: "
             "run `dbt build` first."
+        )
+    known = {
+        row[0]
+        for row in warehouse.rows(
+            "select column_name from information_schema.columns "
+            "where table_schema = 'ml' and table_name = 'column_roles'"
+        )
+    }
+    if "reason_needs" not in known:
+        raise WarehouseError(
+            f"{path} was built by an older version of the project: run `dbt build`."
         )

@@ -10,6 +10,7 @@ from ml.models.base import PurchaseModel
 from ml.models.curve import ProbabilityCurve
 from ml.models.sampling import buyer_weeks, held_out, thin_negatives
 from ml.pairs import FeatureContract, Features, TrainingSet
+from ml.warehouse import WarehouseError
 
 
 class RankedModel(PurchaseModel):
@@ -74,10 +75,15 @@ class RankedModel(PurchaseModel):
                 has_bought & ~drawn & training.label
             ).any():
                 kept_back = drawn
-        self.fit_ranking(
-            *thin_negatives(
-                training, has_bought & ~kept_back, self.max_rows, self.random_state
+        is_used = has_bought & ~kept_back
+        if len(np.unique(training.label[is_used])) < 2:
+            raise WarehouseError(
+                f"{self.name} has nothing to learn from: among the training pairs of "
+                "users who bought there must be bought and other ones. Use more weeks "
+                "or users."
             )
+        self.fit_ranking(
+            *thin_negatives(training, is_used, self.max_rows, self.random_state)
         )
         self.curve_: ProbabilityCurve | None = None
         if self.fit_probability:

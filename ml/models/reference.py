@@ -104,6 +104,8 @@ class FrozenReference(PurchaseModel):
                 max_bin=255,
                 cat_smooth=10.0,
                 max_rows=MAX_ROWS,
+                calibration_share=0.1,
+                fit_probability=True,
                 random_state=self.random_state + number,
             )
             for number in range(N_SEEDS)

@@ -194,7 +194,10 @@ class BoostedTrees(RankedModel):
 
     def restore_ranking(self, state: dict) -> None:
         """Take over the trees."""
-        self.booster_ = lgb.Booster(model_str=state["booster"])
+        try:
+            self.booster_ = lgb.Booster(model_str=state["booster"])
+        except lgb.basic.LightGBMError as error:
+            raise ValueError(f"no trees can be read: {error}") from error
 
 
 class BinaryTrees(BoostedTrees):

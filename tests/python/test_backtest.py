@@ -211,9 +211,8 @@ def test_every_week_is_a_run_fitted_on_all_weeks_before(tested):
         "where cutoff_date = model_runs.evaluated_cutoff_date), "
         "model_file from ml.model_runs order by all",
     )
-    # the default model, the blend, is not asked for: the last one stands in for it
     assert found == [
-        (week, name, name == "cosine", last, True, True, None)
+        (week, name, False, last, True, True, None)
         for week, last in (("2012-06-10", "2012-06-03"), ("2012-06-17", "2012-06-10"))
         for name in ("cosine", "popularity")
     ]

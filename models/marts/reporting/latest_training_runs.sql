@@ -14,8 +14,8 @@ with runs as (
     where
         runs.is_default
         and runs.evaluated_cutoff_date is not null
-        -- a backtest keeps no model and tells no misses
-        and runs.model_file is not null
+        -- a backtest tells no misses, nor did runs before there were cards
+        and runs.run_id in (select run_id from {{ ref('model_cards') }})
 ),
 
 latest_runs as (
