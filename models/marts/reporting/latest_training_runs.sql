@@ -15,7 +15,9 @@ with runs as (
         runs.is_default
         and runs.evaluated_cutoff_date is not null
         -- a backtest tells no misses, nor did runs before there were cards
-        and runs.run_id in (select run_id from {{ ref('model_cards') }})
+        and runs.run_id in (
+            select cards.run_id from {{ ref('model_cards') }} as cards
+        )
 ),
 
 latest_runs as (
