@@ -43,7 +43,7 @@ from ml.variants import (
     variants_of,
 )
 from ml.version import code_version
-from ml.warehouse import Warehouse, WarehouseError, open_warehouse
+from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.ablation --model logistic_regression --alone"
 
@@ -63,9 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--alone", action="store_true", help="also fit each group without the others"
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
-    )
+    cli.add_seed(parser)
     parser.add_argument(
         "--write",
         type=Path,
@@ -202,11 +200,10 @@ def _publish(
     started_at: dt.datetime,
 ) -> None:
     """Add the rows of the run to ``ml.ablation``, all or nothing."""
-    if warehouse.data_fingerprint() != fingerprint:
-        raise WarehouseError(
-            "the marts were rebuilt from other files while this run was going on; "
-            "nothing was written. Run `python -m ml.ablation` again."
-        )
+    warehouse.check_same_data(
+        fingerprint,
+        "nothing was written. Run `python -m ml.ablation` again.",
+    )
     seconds = {one.variant: one.fit_seconds for one in fitted}
     shared = {
         "run_id": f"ablation-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}",

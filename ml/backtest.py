@@ -56,9 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DATE",
         help="weeks without which the means are given as well",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
-    )
+    cli.add_seed(parser)
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="also write the results as a page"
     )
@@ -236,11 +234,10 @@ def _publish(
     cutoff: dt.date,
 ) -> None:
     """Add a week's runs and metrics, all or nothing."""
-    if warehouse.data_fingerprint() != fingerprint:
-        raise WarehouseError(
-            "the marts were rebuilt from other files while this backtest was going on; "
-            "what was measured before stands in ml.model_metrics. Run it again."
-        )
+    warehouse.check_same_data(
+        fingerprint,
+        "what was measured before stands in ml.model_metrics. Run it again.",
+    )
     with warehouse.transaction():
         insert_rows(warehouse, "model_runs", rows)
         insert_rows(warehouse, "model_metrics", metric_rows(run_id, cutoff, measured))

@@ -52,8 +52,7 @@ def page(
     """Return the tables as a Markdown page."""
     weeks = sorted(done)
     n_users = len(next(iter(done[weeks[0]].per_user.precision.values())))
-    is_synthetic = (settings.data_dir() / settings.SYNTHETIC_MARKER).is_file()
-    kind = "a synthetic sample" if is_synthetic else "real data"
+    kind = "a synthetic sample" if settings.is_synthetic() else "real data"
     head = [
         "# Backtest",
         "",

@@ -202,7 +202,7 @@ def _model(
 
 def _data(warehouse: Warehouse, run: Run) -> Iterator[tuple[str, object]]:
     yield ("fingerprint", run.data_fingerprint)
-    yield ("synthetic", "yes" if _is_synthetic() else "no")
+    yield ("synthetic", "yes" if settings.is_synthetic() else "no")
     for item, table in (
         ("users", "dim_users"),
         ("coupons", "dim_coupons"),
@@ -263,7 +263,7 @@ def _speed(row: dict) -> Iterator[tuple[str, object]]:
 
 
 def _limits(warehouse: Warehouse, run: Run) -> Iterator[tuple[str, str]]:
-    if _is_synthetic():
+    if settings.is_synthetic():
         yield SYNTHETIC_LIMIT
     ((has_visit_log,),) = warehouse.rows(
         "select has_visit_log from features.cutoffs where cutoff_date = ?",
@@ -272,10 +272,6 @@ def _limits(warehouse: Warehouse, run: Run) -> Iterator[tuple[str, str]]:
     if not has_visit_log:
         yield NO_VIEWS_LIMIT
     yield from LIMITS
-
-
-def _is_synthetic() -> bool:
-    return (settings.data_dir() / settings.SYNTHETIC_MARKER).is_file()
 
 
 if __name__ == "__main__":

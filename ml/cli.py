@@ -33,6 +33,13 @@ def parser(verb: str, description: str | None, example: str) -> argparse.Argumen
     )
 
 
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the option --seed of verbs that fit models."""
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
+    )
+
+
 def date(text: str) -> dt.date:
     """Parse an ISO date for argparse."""
     try:

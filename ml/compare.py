@@ -29,7 +29,7 @@ from ml.publish import insert_rows
 from ml.questions import QUESTIONS
 from ml.search_space import SEARCH_ONLY
 from ml.version import code_version
-from ml.warehouse import Warehouse, WarehouseError, open_warehouse
+from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.compare --question learning_curve"
 
@@ -45,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="MODEL",
         help=f"of {', '.join(MEMBERS)} (default: two that the question is meant for)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
-    )
+    cli.add_seed(parser)
     parser.add_argument(
         "--write",
         type=Path,
@@ -145,11 +143,10 @@ def _publish(
     warehouse: Warehouse, section: Section, fingerprint: str, started_at: dt.datetime
 ) -> None:
     """Add the rows of the run to ``ml.comparisons``, all or nothing."""
-    if warehouse.data_fingerprint() != fingerprint:
-        raise WarehouseError(
-            "the marts were rebuilt from other files while this run was going on; "
-            "nothing was written. Run `python -m ml.compare` again."
-        )
+    warehouse.check_same_data(
+        fingerprint,
+        "nothing was written. Run `python -m ml.compare` again.",
+    )
     shared = {
         "run_id": f"{section.question}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}",
         "data_fingerprint": fingerprint,

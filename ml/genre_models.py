@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.genre_examples import Examples
 from ml.models.encoding import LinearEncoder
+from ml.models.trees import tree_matrix
 
 
 class GenreModel(ABC):
@@ -155,18 +156,12 @@ class GenreTrees(GenreModel):
             "num_threads": 1,
             "verbose": -1,
         }
-        data = lgb.Dataset(_matrix(examples), codes, params=parameters)
+        data = lgb.Dataset(tree_matrix(examples.features), codes, params=parameters)
         self.booster_ = lgb.train(parameters, data, num_boost_round=self.n_rounds)
 
     def predict(self, examples: Examples) -> np.ndarray:
         """Return the trees' probabilities."""
-        return self.booster_.predict(_matrix(examples), num_threads=1)
-
-
-def _matrix(examples: Examples) -> np.ndarray:
-    """Return features as trees take them: nulls as NaN, categories by number."""
-    codes = examples.features.codes.astype(np.float32)
-    return np.hstack([examples.features.numeric, np.where(codes < 0, np.nan, codes)])
+        return self.booster_.predict(tree_matrix(examples.features), num_threads=1)
 
 
 def genre_models(random_state: int = 0) -> list[GenreModel]:

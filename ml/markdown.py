@@ -54,6 +54,5 @@ def with_section(page: str, introduction: str, section: str) -> str:
 
 def data_title(n_users: int) -> str:
     """Return the title of a section about the data in use: what they are, how many."""
-    is_synthetic = (settings.data_dir() / settings.SYNTHETIC_MARKER).is_file()
-    kind = "Synthetic sample" if is_synthetic else "Real data"
+    kind = "Synthetic sample" if settings.is_synthetic() else "Real data"
     return f"{kind}, {n_users:,} users"

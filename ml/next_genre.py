@@ -39,9 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="DATE",
         help="measure on this labelled week alone",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
-    )
+    cli.add_seed(parser)
     parser.add_argument(
         "--write",
         type=Path,
@@ -158,11 +156,10 @@ def _publish(
 
     They have no row in ``ml.model_runs``, whose runs score pairs and are ranked by it.
     """
-    if warehouse.data_fingerprint() != fingerprint:
-        raise WarehouseError(
-            "the marts were rebuilt from other files while this run was going on; "
-            "nothing was written. Run `python -m ml.next_genre` again."
-        )
+    warehouse.check_same_data(
+        fingerprint,
+        "nothing was written. Run `python -m ml.next_genre` again.",
+    )
     run_id = f"next-genre-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
     with warehouse.transaction():
         insert_rows(

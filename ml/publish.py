@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ml.evaluate import Metric
 from ml.pairs import Candidates
-from ml.warehouse import Warehouse, WarehouseError
+from ml.warehouse import Warehouse
 
 #: Ranks that are kept of cutoffs other than the latest scored one.
 KEPT_RANKS = 50
@@ -61,11 +61,10 @@ def publish(warehouse: Warehouse, run: Run) -> None:
     WarehouseError
         The marts were rebuilt from other data while the run was going on.
     """
-    if warehouse.data_fingerprint() != run.data_fingerprint:
-        raise WarehouseError(
-            "the marts were rebuilt from other files while this run was going on; "
-            "nothing was written. Run `python -m ml.train` again."
-        )
+    warehouse.check_same_data(
+        run.data_fingerprint,
+        "nothing was written. Run `python -m ml.train` again.",
+    )
     published_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with warehouse.transaction():
         _replace_scores(warehouse, run, published_at)

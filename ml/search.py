@@ -31,7 +31,7 @@ from ml.progress import note, step
 from ml.publish import insert_rows
 from ml.search_space import SEARCH_ONLY, SPACES
 from ml.version import code_version
-from ml.warehouse import Warehouse, WarehouseError, open_warehouse
+from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.search --trials 20"
 N_TRIALS = 10
@@ -87,9 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=N_TRIALS,
         help="settings that are tried per model (default: %(default)s)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
-    )
+    cli.add_seed(parser)
     parser.add_argument(
         "--write",
         type=Path,
@@ -276,11 +274,10 @@ def _gain_by_user(
 def _publish(
     warehouse: Warehouse, found: Search, run_id: str, fingerprint: str
 ) -> None:
-    if warehouse.data_fingerprint() != fingerprint:
-        raise WarehouseError(
-            "the marts were rebuilt from other files while this search was going on; "
-            "nothing was written. Run `python -m ml.search` again."
-        )
+    warehouse.check_same_data(
+        fingerprint,
+        "nothing was written. Run `python -m ml.search` again.",
+    )
     chosen_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with warehouse.transaction():
         insert_rows(

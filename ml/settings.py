@@ -17,6 +17,11 @@ def data_dir() -> Path:
     return Path(os.environ.get("PONPARE_DATA_DIR") or "data/sample")
 
 
+def is_synthetic() -> bool:
+    """Whether the data directory holds a generated sample."""
+    return (data_dir() / SYNTHETIC_MARKER).is_file()
+
+
 def warehouse_path() -> Path:
     """DuckDB file (``PONPARE_DB``, default ``warehouse/<data directory>.duckdb``)."""
     chosen = os.environ.get("PONPARE_DB")

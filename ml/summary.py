@@ -38,7 +38,7 @@ def print_summary() -> None:
         for name in ("PONPARE_DATA_DIR", "PONPARE_DB")
         if os.environ.get(name, "data/sample") not in ("", "data/sample")
     )
-    if (settings.data_dir() / settings.SYNTHETIC_MARKER).is_file():
+    if settings.is_synthetic():
         print(
             "\nThe data are synthetic (docs/sample-data.md): figures show that the "
             "project works, not how people shop."

@@ -45,9 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=cli.date,
         help="Sunday whose target week is scored (default: the latest with candidates)",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
-    )
+    cli.add_seed(parser)
     options = parser.parse_args(arguments)
     return cli.run(lambda: train(options.cutoff, options.seed))
 

@@ -128,6 +128,22 @@ class Warehouse:
             )
         ]
 
+    def check_same_data(self, fingerprint: str, consequence: str) -> None:
+        """Raise WarehouseError if the marts were rebuilt from other files.
+
+        Parameters
+        ----------
+        fingerprint
+            Of the data on which a run has begun.
+        consequence
+            What has become of its results and what to do.
+        """
+        if self.data_fingerprint() != fingerprint:
+            raise WarehouseError(
+                "the marts were rebuilt from other files while this run was going on; "
+                f"{consequence}"
+            )
+
     def check_table(self, name: str) -> None:
         """Raise WarehouseError unless schema ``ml`` has this table."""
         found = self.rows(

@@ -70,7 +70,7 @@ class BoostedTrees(RankedModel):
         """Grow the trees; pairs of buyers are drawn alike, so they count alike."""
         n_numeric = len(self.contract_.numeric)
         data = lgb.Dataset(
-            _matrix(training.features),
+            tree_matrix(training.features),
             training.label,
             group=self.groups(training),
             categorical_feature=[
@@ -107,7 +107,7 @@ class BoostedTrees(RankedModel):
     def ranking(self, features: Features) -> np.ndarray:
         """Return the sum over the trees, shape (n,)."""
         return self.booster_.predict(
-            _matrix(features), raw_score=True, num_threads=N_THREADS
+            tree_matrix(features), raw_score=True, num_threads=N_THREADS
         )
 
     def ranking_contributions(self, features: Features) -> np.ndarray:
@@ -119,7 +119,7 @@ class BoostedTrees(RankedModel):
         orders of the features and need a hundred times as long.)
         """
         leaves = self.booster_.predict(
-            _matrix(features), pred_leaf=True, num_threads=N_THREADS
+            tree_matrix(features), pred_leaf=True, num_threads=N_THREADS
         )
         starts, by_leaf = self._paths
         n_rows, n_trees = leaves.shape
@@ -238,7 +238,7 @@ class RankingTrees(BoostedTrees):
         return {"objective": self.objective} | super().parameters()
 
 
-def _matrix(features: Features) -> np.ndarray:
+def tree_matrix(features: Features) -> np.ndarray:
     """Return numeric features and category codes side by side, float32, NaN for null.
 
     Models that look at the same batch share the work.
