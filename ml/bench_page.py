@@ -81,10 +81,10 @@ def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` on synthetic samples (docs/sample-data.md, seed "
-        f"{seed}). Each size is built with all tests in a process of its own and a "
-        "new warehouse. Peak memory is that of the largest process; DuckDB runs "
-        "inside it.",
+        f"Written by `{_command(seed, results)}` on synthetic samples "
+        "(docs/sample-data.md). Each size is built with all tests in a process of its "
+        "own and a new warehouse. Peak memory is that of the largest process; DuckDB "
+        "runs inside it.",
         "",
         *table(
             ("date", "cores", "memory", "DuckDB", "version of the project"),
@@ -110,6 +110,13 @@ def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
     for result in results:
         lines += ["", f"## {result.users:,} users", "", *_size(result)]
     return "\n".join(lines) + "\n"
+
+
+def _command(seed: int, results: Sequence[SizeResult]) -> str:
+    """Return the command that measures these results again."""
+    sizes = " ".join(str(result.users) for result in results)
+    untrained = "" if "ml.train" in _steps(results) else " --no-train"
+    return f"python -m ml.bench --users {sizes} --seed {seed}{untrained}"
 
 
 def base_of(results: Sequence[SizeResult]) -> SizeResult:

@@ -162,6 +162,15 @@ def test_scaling_is_relative_to_the_real_size():
     assert "| 22,873 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |" in lines
 
 
+def test_the_page_names_the_command_that_measures_it_again():
+    built = page_of(size(300, 10, Cost(10.0, 400.0)), size(600, 20, Cost(9.0, 400.0)))
+    command = "python -m ml.bench --users 300 600 --seed 7 --no-train"
+    assert built[2].startswith(f"Written by `{command}` on synthetic samples")
+    trained = size(300, 10, Cost(10.0, 400.0))
+    trained.costs["ml.train"] = Cost(5.0, 400.0)
+    assert "`python -m ml.bench --users 300 --seed 7`" in page_of(trained)[2]
+
+
 def test_the_page_names_machine_models_and_tests():
     lines = page_of(size(300, 10, Cost(10.0, 400.0)))
     assert "| 2026-11-24 | 2 | 25 GB | 2.0.0 | 0.1.0 abc |" in lines
