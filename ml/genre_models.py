@@ -12,7 +12,6 @@ from sklearn.linear_model import LogisticRegression
 
 from ml.genre_examples import Examples
 from ml.models.encoding import LinearEncoder
-from ml.models.trees import tree_matrix
 
 
 class GenreModel(ABC):
@@ -156,12 +155,12 @@ class GenreTrees(GenreModel):
             "num_threads": 1,
             "verbose": -1,
         }
-        data = lgb.Dataset(tree_matrix(examples.features), codes, params=parameters)
+        data = lgb.Dataset(examples.features.values, codes, params=parameters)
         self.booster_ = lgb.train(parameters, data, num_boost_round=self.n_rounds)
 
     def predict(self, examples: Examples) -> np.ndarray:
         """Return the trees' probabilities."""
-        return self.booster_.predict(tree_matrix(examples.features), num_threads=1)
+        return self.booster_.predict(examples.features.values, num_threads=1)
 
 
 def genre_models(random_state: int = 0) -> list[GenreModel]:

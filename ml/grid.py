@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from ml.models import PurchaseModel
 from ml.models.blend import Blend
@@ -16,6 +19,14 @@ from ml.warehouse import Warehouse
 
 #: Pairs between two notes of progress.
 NOTE_EVERY = 2_000_000
+#: Batches that are scored at the same time, each by one thread. A pair's score does not
+#: depend on its batch, so neither do the scores depend on this.
+N_WORKERS = 2
+#: Small enough that a few of them, encoded, take little memory.
+BATCH_ROWS = 65_536
+
+Batch = tuple[np.ndarray, np.ndarray, Features]
+Predictions = dict[str, tuple[np.ndarray, float]]
 
 
 @dataclass
@@ -26,7 +37,8 @@ class ScoredGrid:
     ----------
     scores : dict of ndarray of float32, shape (n_users, n_coupons)
     predict_seconds : dict of float
-        Time spent in each model's ``predict``, without reading the mart.
+        Time that each model's ``predict`` took of the pass, ``N_WORKERS`` batches at a
+        time, without reading the mart.
     """
 
     candidates: Candidates
@@ -61,15 +73,15 @@ def score_grid(
         {model.name: 0.0 for model in models},
     )
     n_pairs = 0
-    for rows, columns, features in stream_candidates(
-        warehouse, contract, candidates, users
-    ):
-        if n_pairs // NOTE_EVERY < (n_pairs + len(features)) // NOTE_EVERY:
-            note(f"{(n_pairs + len(features)) / candidates.n_pairs:.0%}")
-        n_pairs += len(features)
-        for name, (predicted, seconds) in _predict(models, features).items():
+    batches = stream_candidates(warehouse, contract, candidates, users, BATCH_ROWS)
+    for rows, columns, predictions in _predict_all(models, batches):
+        done = n_pairs + len(rows)
+        if n_pairs // NOTE_EVERY < done // NOTE_EVERY:
+            note(f"{done / candidates.n_pairs:.0%}")
+        n_pairs = done
+        for name, (predicted, seconds) in predictions.items():
             grid.scores[name][rows, columns] = predicted
-            grid.predict_seconds[name] += seconds
+            grid.predict_seconds[name] += seconds / N_WORKERS
     expected = candidates.n_pairs
     if n_pairs != expected or any(np.isnan(s).any() for s in grid.scores.values()):
         raise RuntimeError(
@@ -79,14 +91,31 @@ def score_grid(
     return grid
 
 
-def _predict(
-    models: Sequence[PurchaseModel], features: Features
-) -> dict[str, tuple[np.ndarray, float]]:
+def _predict_all(
+    models: Sequence[PurchaseModel], batches: Iterator[Batch]
+) -> Iterator[tuple[np.ndarray, np.ndarray, Predictions]]:
+    """Yield rows, columns and predictions of every batch, in their order.
+
+    While some batches are scored, the next one is read.
+    """
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(N_WORKERS) as pool:
+
+        def begin(batch: Batch) -> tuple[np.ndarray, np.ndarray, Future]:
+            return *batch[:2], pool.submit(_predict, models, batch[2])
+
+        begun = [begin(batch) for batch in islice(batches, N_WORKERS)]
+        while begun:
+            begun += [begin(batch) for batch in islice(batches, 1)]
+            rows, columns, predictions = begun.pop(0)
+            yield rows, columns, predictions.result()
+
+
+def _predict(models: Sequence[PurchaseModel], features: Features) -> Predictions:
     """Return each model's probabilities and seconds; a blend takes over its members'.
 
     The seconds of a blend are those of its members and its own.
     """
-    done: dict[str, tuple[np.ndarray, float]] = {}
+    done: Predictions = {}
     # by the model and not by its name: settings may differ
     by_model: dict[int, tuple[np.ndarray, float]] = {}
     for model in models:

@@ -60,17 +60,11 @@ def read_judged_week(
     labels = read_labels(warehouse, everyone)
     rows = np.flatnonzero(labels.any(axis=1))
     buyers = Candidates(cutoff, everyone.user_ids[rows], everyone.coupon_ids)
-    features = Features(
-        contract,
-        np.empty((buyers.n_pairs, len(contract.numeric)), dtype=np.float32),
-        np.empty((buyers.n_pairs, len(contract.categories)), dtype=np.int16),
-    )
+    features = Features.empty(contract, buyers.n_pairs)
     for row, column, batch in stream_candidates(
         warehouse, contract, buyers, buyers.user_ids
     ):
-        place = row * buyers.shape[1] + column
-        features.numeric[place] = batch.numeric
-        features.codes[place] = batch.codes
+        features.values[row * buyers.shape[1] + column] = batch.values
     return JudgedWeek(cutoff, buyers.user_ids, features, labels[rows])
 
 

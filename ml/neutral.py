@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ml.pairs import MISSING_CODE, Features
+from ml.pairs import Features
 
 
 @contextmanager
@@ -23,23 +23,17 @@ def neutralised(features: Features, names: Collection[str]) -> Iterator[Features
     Parameters
     ----------
     names
-        Features to make null: NaN if numeric, ``MISSING_CODE`` if categorical.
+        Features to make null.
 
     Yields
     ------
     Features
-        The same matrices with encodings of their own. Valid within the block only.
+        The same matrix with encodings of their own. Valid within the block only.
     """
-    contract = features.contract
-    numeric = [i for i, name in enumerate(contract.numeric) if name in names]
-    coded = [i for i, name in enumerate(contract.categories) if name in names]
-    numbers, codes = features.numeric[:, numeric], features.codes[:, coded]
+    columns = [i for i, name in enumerate(features.contract.names) if name in names]
+    values = features.values[:, columns]
     try:
-        for column in numeric:
-            features.numeric[:, column] = np.nan
-        for column in coded:
-            features.codes[:, column] = MISSING_CODE
-        yield Features(contract, features.numeric, features.codes)
+        features.values[:, columns] = np.nan
+        yield Features(features.contract, features.values)
     finally:
-        features.numeric[:, numeric] = numbers
-        features.codes[:, coded] = codes
+        features.values[:, columns] = values

@@ -59,32 +59,61 @@ class FeatureContract:
 
 @dataclass(frozen=True)
 class Features:
-    """Feature values of n pairs.
+    """Feature values of n pairs, in one matrix that trees take as it is.
 
     Attributes
     ----------
-    numeric : ndarray of float32, shape (n, number of numeric features)
-        NaN where the mart holds null.
-    codes : ndarray of int16, shape (n, number of categorical features)
+    values : ndarray of float32, shape (n, number of features)
+        Columns as in ``contract.names``; a category is the place of its value in the
+        contract's list. NaN where the mart holds null or the category is unknown.
     cache : dict
         Encodings of these rows, kept by the encoders that made them.
     """
 
     contract: FeatureContract
-    numeric: np.ndarray
-    codes: np.ndarray
+    values: np.ndarray
     cache: dict = field(default_factory=dict, repr=False, compare=False)
 
+    @classmethod
+    def empty(cls, contract: FeatureContract, n_rows: int) -> Features:
+        """Return features of n pairs that are still to be filled in."""
+        return cls(contract, np.empty((n_rows, len(contract.names)), np.float32))
+
+    @classmethod
+    def of(
+        cls, contract: FeatureContract, numeric: np.ndarray, codes: np.ndarray
+    ) -> Features:
+        """Return features from numbers and category codes, as the properties are."""
+        features = cls.empty(contract, len(numeric))
+        features.numeric[:] = numeric
+        coded = features.values[:, len(contract.numeric) :]
+        coded[:] = np.where(codes == MISSING_CODE, np.nan, codes)
+        return features
+
     def __len__(self) -> int:
-        return len(self.numeric)
+        return len(self.values)
+
+    @property
+    def numeric(self) -> np.ndarray:
+        """View of the numeric features, float32, shape (n, n_numeric)."""
+        return self.values[:, : len(self.contract.numeric)]
+
+    @property
+    def codes(self) -> np.ndarray:
+        """Codes of the categories, int16, ``MISSING_CODE`` for null and unknown."""
+        return _codes(self.values[:, len(self.contract.numeric) :])
 
     def column(self, name: str) -> np.ndarray:
         """Return one numeric feature, shape (n,)."""
-        return self.numeric[:, self.contract.numeric.index(name)]
+        return self.values[:, self.contract.numeric.index(name)]
+
+    def column_codes(self, name: str) -> np.ndarray:
+        """Return the codes of one categorical feature, int16, shape (n,)."""
+        return _codes(self.values[:, self.contract.names.index(name)])
 
     def take(self, rows: np.ndarray | slice) -> Features:
         """Return the features of some rows (indices, a mask or a slice)."""
-        return Features(self.contract, self.numeric[rows], self.codes[rows])
+        return Features(self.contract, self.values[rows])
 
 
 @dataclass(frozen=True)
@@ -216,11 +245,7 @@ def read_training_set(
         )
     n_rows = sum(sizes[cutoff] for cutoff in cutoffs)
     training = TrainingSet(
-        Features(
-            contract,
-            np.empty((n_rows, len(contract.numeric)), dtype=np.float32),
-            np.empty((n_rows, len(contract.categories)), dtype=np.int16),
-        ),
+        Features.empty(contract, n_rows),
         label=np.empty(n_rows, dtype=bool),
         weight=np.empty(n_rows, dtype=np.float64),
         cutoff=np.empty(n_rows, dtype="datetime64[D]"),
@@ -240,9 +265,7 @@ def read_training_set(
         order = np.lexsort((coupon_id, user_id))
         rows = slice(start, start + len(order))
         start += len(order)
-        features = encode(week, contract)
-        training.features.numeric[rows] = features.numeric[order]
-        training.features.codes[rows] = features.codes[order]
+        training.features.values[rows] = encode(week, contract).values[order]
         training.label[rows] = week["label"].to_numpy()[order]
         training.weight[rows] = week["weight"].to_numpy()[order]
         training.cutoff[rows] = np.datetime64(cutoff)
@@ -253,6 +276,8 @@ def read_training_set(
             f"nobody bought a candidate coupon in the weeks {min(cutoffs)} .. "
             f"{max(cutoffs)}: there is nothing to learn from. Choose a later --cutoff."
         )
+    # models are fitted next, and need the room
+    warehouse.release_memory()
     return training
 
 
@@ -334,16 +359,21 @@ def read_pairs(
 
 
 def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Features:
-    """Turn Arrow columns into matrices: nulls become NaN or ``MISSING_CODE``."""
-    numeric = np.empty((batch.num_rows, len(contract.numeric)), dtype=np.float32)
+    """Turn Arrow columns into a matrix: nulls and unknown categories become NaN."""
+    features = Features.empty(contract, batch.num_rows)
     for i, name in enumerate(contract.numeric):
         values = pc.cast(batch.column(name), pa.float32(), safe=False)
-        numeric[:, i] = _to_numpy(values)
-    codes = np.empty((batch.num_rows, len(contract.categories)), dtype=np.int16)
-    for i, (name, values) in enumerate(contract.categories.items()):
+        features.values[:, i] = _to_numpy(values)
+    for i, (name, values) in enumerate(
+        contract.categories.items(), start=len(contract.numeric)
+    ):
         found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
-        codes[:, i] = _to_numpy(pc.fill_null(found, MISSING_CODE))
-    return Features(contract, numeric, codes)
+        features.values[:, i] = _to_numpy(pc.cast(found, pa.float32()))
+    return features
+
+
+def _codes(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(values), MISSING_CODE, values).astype(np.int16)
 
 
 def _marks(values: Sequence) -> str:

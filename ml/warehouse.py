@@ -173,6 +173,11 @@ class Warehouse:
             )
         return current
 
+    def release_memory(self) -> None:
+        """Give back what the engine keeps of the tables it has read."""
+        for limit in ("100MB", settings.memory_limit()):
+            self.connection.execute(f"set memory_limit = '{limit}'")
+
     @contextmanager
     def registered(self, name: str, table: pa.Table) -> Iterator[None]:
         """Let queries of a block read an Arrow table under a name."""

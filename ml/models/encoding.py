@@ -14,6 +14,8 @@ LONG_TAIL = 20.0
 CLIP = 5.0
 #: What stands in place of a null, with or without an indicator of it.
 MISSING = ("mean_and_indicator", "mean", "median_and_indicator", "median")
+#: Rows that are encoded together: what stands between the steps stays in the cache.
+BLOCK_ROWS = 1024
 
 
 class LinearEncoder:
@@ -59,36 +61,19 @@ class LinearEncoder:
         self.missing = missing
 
     def fit(self, features: Features) -> LinearEncoder:
-        """Learn scales and averages."""
+        """Learn scales and averages, column by column, so that nothing is copied."""
         self._choose_columns(features.contract)
-        numeric = features.numeric[:, self.numeric_columns_]
-        is_null = np.isnan(numeric)
-        lowest = np.where(is_null, np.inf, numeric).min(axis=0)
-        highest = np.where(is_null, -np.inf, numeric).max(axis=0)
-        present = np.maximum((~is_null).sum(axis=0), 1)
-        plain_mean = np.where(is_null, 0.0, numeric).sum(axis=0, dtype=np.float64)
-        plain_mean /= present
-        may_be_log = (lowest >= 0) & np.isfinite(highest) & (plain_mean > 0)
-        is_large = may_be_log & (highest > LONG_TAIL)
-        is_rate = may_be_log & ~is_large & (highest > LONG_TAIL * plain_mean)
-        unit = np.where(is_large, 1.0, np.where(is_rate, plain_mean, 0.0))
+        learned = [
+            self._learn(features.values[:, column]) for column in self.numeric_columns_
+        ]
+        unit, mean, deviation, fill, has_null = np.array(learned).reshape(-1, 5).T
         self.log_unit_ = unit.astype(np.float32)
-        scaled = self._scale(numeric).astype(np.float64)
-        scaled[is_null] = 0.0
-        mean = scaled.sum(axis=0) / present
-        centred = np.where(is_null, 0.0, scaled - mean)
-        deviation = np.sqrt(np.square(centred).sum(axis=0) / present)
         self.mean_ = mean.astype(np.float32)
-        self.deviation_ = np.where(deviation > 0, deviation, 1.0).astype(np.float32)
-        self.fill_ = np.zeros(len(mean), dtype=np.float32)
-        if self.missing.startswith("median"):
-            for column in np.flatnonzero((~is_null).any(axis=0)):
-                known = scaled[~is_null[:, column], column]
-                self.fill_[column] = np.median(known) - mean[column]
-            self.fill_ /= self.deviation_
+        self.deviation_ = deviation.astype(np.float32)
+        self.fill_ = fill.astype(np.float32)
         self.with_null_ = np.empty(0, dtype=np.intp)
         if self.missing.endswith("indicator"):
-            self.with_null_ = np.flatnonzero(is_null.any(axis=0))
+            self.with_null_ = np.flatnonzero(has_null)
         return self._name_columns(features.contract)
 
     def transform(self, features: Features) -> np.ndarray:
@@ -141,32 +126,61 @@ class LinearEncoder:
         self.with_null_ = np.array(state["with_null"], dtype=np.intp)
         return self._name_columns(contract)
 
-    def _scale(self, numeric: np.ndarray) -> np.ndarray:
-        scaled = numeric.copy()
-        for column in np.flatnonzero(self.log_unit_):
-            positive = np.maximum(numeric[:, column], 0)
-            scaled[:, column] = np.log1p(positive / self.log_unit_[column])
-        return scaled
+    def _learn(self, values: np.ndarray) -> tuple[float, float, float, float, bool]:
+        """Return unit of the logarithm, mean, deviation, fill and if nulls occur."""
+        known = values[~np.isnan(values)]
+        has_null = len(known) < len(values)
+        if not len(known):
+            return 0.0, 0.0, 1.0, 0.0, has_null
+        unit = _log_unit(known)
+        if unit > 0:
+            known = _logarithm(known, np.float32(unit))
+        scaled = known.astype(np.float64)
+        mean = scaled.mean()
+        deviation = scaled.std() or 1.0
+        fill = 0.0
+        if self.missing.startswith("median") and has_null:
+            fill = (np.median(scaled) - mean) / deviation
+        return unit, mean, deviation, fill, has_null
 
     def _transform(self, features: Features) -> np.ndarray:
-        numeric = features.numeric[:, self.numeric_columns_]
+        inputs = np.empty((len(features), len(self.sources_)), dtype=np.float32)
+        n_values = [
+            len(values)
+            for column, values in enumerate(features.contract.categories.values())
+            if column in self.coded_columns_
+        ]
+        coded = [len(features.contract.numeric) + i for i in self.coded_columns_]
+        for start in range(0, len(features), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            block = features.values[rows]
+            numeric = np.take(block, self.numeric_columns_, axis=1)
+            self._fill(numeric, block[:, coded], n_values, inputs[rows])
+        return inputs
+
+    def _fill(
+        self,
+        numeric: np.ndarray,
+        coded: np.ndarray,
+        n_values: list[int],
+        inputs: np.ndarray,
+    ) -> None:
+        """Write the inputs of some rows; ``numeric`` is changed on the way."""
         n_numeric = numeric.shape[1]
-        inputs = np.zeros((len(features), len(self.sources_)), dtype=np.float32)
-        standard = self._scale(numeric)
-        standard -= self.mean_
-        standard /= self.deviation_
-        np.clip(standard, -CLIP, CLIP, out=standard)
-        np.copyto(standard, self.fill_, where=np.isnan(standard))
-        inputs[:, :n_numeric] = standard
         place = n_numeric + len(self.with_null_)
         inputs[:, n_numeric:place] = np.isnan(numeric[:, self.with_null_])
-        categories = list(features.contract.categories.values())
-        for column in self.coded_columns_:
-            values, codes = categories[column], features.codes[:, column]
-            rows = np.flatnonzero(codes >= 0)
-            inputs[rows, place + codes[rows]] = 1.0
-            place += len(values)
-        return inputs
+        logs = np.flatnonzero(self.log_unit_)
+        numeric[:, logs] = _logarithm(numeric[:, logs], self.log_unit_[logs])
+        numeric -= self.mean_
+        numeric /= self.deviation_
+        np.clip(numeric, -CLIP, CLIP, out=numeric)
+        np.copyto(numeric, self.fill_, where=np.isnan(numeric))
+        inputs[:, :n_numeric] = numeric
+        inputs[:, place:] = 0.0
+        for codes, n in zip(coded.T, n_values, strict=True):
+            rows = np.flatnonzero(~np.isnan(codes))
+            inputs[rows, place + codes[rows].astype(np.intp)] = 1.0
+            place += n
 
     def _name_columns(self, contract: FeatureContract) -> LinearEncoder:
         numeric = [contract.numeric[i] for i in self.numeric_columns_]
@@ -197,3 +211,17 @@ class LinearEncoder:
 
         self.numeric_columns_ = chosen(contract.numeric)
         self.coded_columns_ = chosen(contract.categories)
+
+
+def _log_unit(known: np.ndarray) -> float:
+    """Return the unit of a feature's logarithm, 0 if it is taken as it is."""
+    highest, mean = float(known.max()), float(known.mean(dtype=np.float64))
+    if known.min() < 0 or not np.isfinite(highest) or mean <= 0:
+        return 0.0
+    if highest > LONG_TAIL:
+        return 1.0
+    return mean if highest > LONG_TAIL * mean else 0.0
+
+
+def _logarithm(values: np.ndarray, unit: np.ndarray | np.float32) -> np.ndarray:
+    return np.log1p(np.maximum(values, 0) / unit)

@@ -66,17 +66,12 @@ class Logistic(RankedModel):
         self.encoder_ = LinearEncoder(missing=self.missing).fit(features)
         self._place_columns()
         inputs = self.encoder_.transform(features)
-        self.center_ = np.average(inputs, axis=0, weights=weight).astype(np.float32)
-        design = np.hstack(
-            [
-                inputs,
-                _by_genre(
-                    inputs[:, self.crossed_columns_],
-                    features.codes[:, self._genre_column()],
-                    self._n_genres(),
-                ),
-            ]
-        )
+        self.center_ = np.einsum("i,ij->j", weight / weight.sum(), inputs)
+        self.center_ = self.center_.astype(np.float32)
+        design = self._design(inputs, features.column_codes(CROSS_FEATURE))
+        n_inputs = inputs.shape[1]
+        features.cache.clear()
+        del inputs
         # a negative weighs on average as much as a positive
         weight = np.where(training.label, 1.0, weight / weight[~training.label].mean())
         with warnings.catch_warnings():
@@ -85,7 +80,6 @@ class Logistic(RankedModel):
             fitted = LogisticRegression(C=self.C, max_iter=self.max_iter).fit(
                 design, training.label, sample_weight=weight
             )
-        n_inputs = inputs.shape[1]
         coefficients = fitted.coef_[0].astype(np.float32)
         self.coefficients_ = coefficients[:n_inputs]
         self.crossed_coefficients_ = coefficients[n_inputs:].reshape(
@@ -97,7 +91,7 @@ class Logistic(RankedModel):
         inputs = self.encoder_.transform(features)
         log_odds = row_sums(inputs, self.coefficients_)
         crossed = inputs[:, self.crossed_columns_]
-        genres = features.codes[:, self._genre_column()]
+        genres = features.column_codes(CROSS_FEATURE)
         for genre, coefficients in enumerate(self.crossed_coefficients_):
             rows = np.flatnonzero(genres == genre)
             log_odds[rows] += row_sums(crossed[rows], coefficients)
@@ -107,7 +101,7 @@ class Logistic(RankedModel):
         """Return coefficient times distance from the average, by feature."""
         inputs = self.encoder_.transform(features) - self.center_
         by_column = inputs * self.coefficients_
-        genres = features.codes[:, self._genre_column()]
+        genres = features.column_codes(CROSS_FEATURE)
         by_genre = (
             self.crossed_coefficients_[genres] * (genres != MISSING_CODE)[:, None]
         )
@@ -172,8 +166,20 @@ class Logistic(RankedModel):
             state["crossed_coefficients"], dtype=np.float32
         ).reshape(self._n_genres(), len(self.crossed_columns_))
 
-    def _genre_column(self) -> int:
-        return list(self.contract_.categories).index(CROSS_FEATURE)
+    def _design(self, inputs: np.ndarray, genres: np.ndarray) -> np.ndarray:
+        """Return the inputs, then those crossed with the genre in a block for each."""
+        n_rows, n_inputs = inputs.shape
+        crossed = self.crossed_columns_
+        design = np.zeros(
+            (n_rows, n_inputs + self._n_genres() * len(crossed)), dtype=np.float32
+        )
+        design[:, :n_inputs] = inputs
+        for genre in range(self._n_genres()):
+            rows = np.flatnonzero(genres == genre)
+            start = n_inputs + genre * len(crossed)
+            block = design[:, start : start + len(crossed)]
+            block[rows] = inputs[np.ix_(rows, crossed)]
+        return design
 
     def _n_genres(self) -> int:
         return len(self.contract_.categories[CROSS_FEATURE])
@@ -182,12 +188,3 @@ class Logistic(RankedModel):
         self.crossed_columns_ = self.encoder_.columns_of(
             self.crossed_groups, self.contract_
         )
-
-
-def _by_genre(inputs: np.ndarray, genre: np.ndarray, n_genres: int) -> np.ndarray:
-    """Place each row's inputs into the block of columns of its genre."""
-    n_rows, n_columns = inputs.shape
-    placed = np.zeros((n_rows, n_genres, n_columns), dtype=np.float32)
-    rows = np.flatnonzero(genre != MISSING_CODE)
-    placed[rows, genre[rows]] = inputs[rows]
-    return placed.reshape(n_rows, n_genres * n_columns)

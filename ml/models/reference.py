@@ -113,23 +113,18 @@ class FrozenReference(PurchaseModel):
 
     def _features(self, features: Features) -> Features:
         """Return the features of the first version, those that the marts still hold."""
-        if "reference" not in features.cache:
-            whole = features.contract
-            numeric = [i for i, name in enumerate(whole.numeric) if name in FEATURES]
-            coded = [i for i, name in enumerate(whole.categories) if name in FEATURES]
-            contract = FeatureContract(
-                numeric=tuple(whole.numeric[i] for i in numeric),
-                categories={
-                    name: values
-                    for name, values in whole.categories.items()
-                    if name in FEATURES
-                },
-                groups={n: g for n, g in whole.groups.items() if n in FEATURES},
-            )
-            features.cache["reference"] = Features(
-                contract, features.numeric[:, numeric], features.codes[:, coded]
-            )
-        return features.cache["reference"]
+        whole = features.contract
+        contract = FeatureContract(
+            numeric=tuple(name for name in whole.numeric if name in FEATURES),
+            categories={
+                name: values
+                for name, values in whole.categories.items()
+                if name in FEATURES
+            },
+            groups={n: g for n, g in whole.groups.items() if n in FEATURES},
+        )
+        columns = [whole.names.index(name) for name in contract.names]
+        return Features(contract, features.values[:, columns])
 
 
 def _with_features(training: TrainingSet, features: Features) -> TrainingSet:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from ml.models.ranked import RankedModel
 from ml.models.sampling import buyer_weeks
-from ml.pairs import MISSING_CODE, Features, TrainingSet
+from ml.pairs import Features, TrainingSet
 
 #: Threads are counted here: another number would add up gradients in another order.
 N_THREADS = 2
@@ -70,7 +70,7 @@ class BoostedTrees(RankedModel):
         """Grow the trees; pairs of buyers are drawn alike, so they count alike."""
         n_numeric = len(self.contract_.numeric)
         data = lgb.Dataset(
-            tree_matrix(training.features),
+            training.features.values,
             training.label,
             group=self.groups(training),
             categorical_feature=[
@@ -107,7 +107,7 @@ class BoostedTrees(RankedModel):
     def ranking(self, features: Features) -> np.ndarray:
         """Return the sum over the trees, shape (n,)."""
         return self.booster_.predict(
-            tree_matrix(features), raw_score=True, num_threads=N_THREADS
+            features.values, raw_score=True, num_threads=N_THREADS
         )
 
     def ranking_contributions(self, features: Features) -> np.ndarray:
@@ -119,7 +119,7 @@ class BoostedTrees(RankedModel):
         orders of the features and need a hundred times as long.)
         """
         leaves = self.booster_.predict(
-            tree_matrix(features), pred_leaf=True, num_threads=N_THREADS
+            features.values, pred_leaf=True, num_threads=N_THREADS
         )
         starts, by_leaf = self._paths
         n_rows, n_trees = leaves.shape
@@ -236,15 +236,3 @@ class RankingTrees(BoostedTrees):
     def parameters(self) -> dict:
         """Return the hyper-parameters."""
         return {"objective": self.objective} | super().parameters()
-
-
-def tree_matrix(features: Features) -> np.ndarray:
-    """Return numeric features and category codes side by side, float32, NaN for null.
-
-    Models that look at the same batch share the work.
-    """
-    if "matrix" not in features.cache:
-        codes = features.codes.astype(np.float32)
-        codes[features.codes == MISSING_CODE] = np.nan
-        features.cache["matrix"] = np.hstack([features.numeric, codes])
-    return features.cache["matrix"]

@@ -49,7 +49,7 @@ def make_features(
         for row in rows
     ]
     n_rows = len(rows)
-    return Features(
+    return Features.of(
         contract,
         np.array(numeric, dtype=np.float32).reshape(n_rows, len(contract.numeric)),
         np.array(codes, dtype=np.int16).reshape(n_rows, len(contract.categories)),
@@ -88,7 +88,7 @@ def make_training_set(
     numeric[generator.random(n) < 0.1, 1] = np.nan
     genre = np.where(generator.random(n) < 0.1, MISSING_CODE, genre)
     training = TrainingSet(
-        Features(
+        Features.of(
             CONTRACT,
             numeric.astype(np.float32),
             np.column_stack([genre, sex]).astype(np.int16),

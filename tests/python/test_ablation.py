@@ -51,7 +51,7 @@ def week_of(seed: int) -> tuple[Features, np.ndarray]:
     )
     codes = generator.integers(0, 2, (n, 2))
     return (
-        Features(CONTRACT, numeric.astype(np.float32), codes.astype(np.int16)),
+        Features.of(CONTRACT, numeric.astype(np.float32), codes.astype(np.int16)),
         labels,
     )
 
@@ -153,7 +153,7 @@ def test_neutral_features_are_null_and_come_back():
         assert seen.contract is CONTRACT
         assert seen.cache == {}
         # nothing was copied
-        assert seen.numeric is features.numeric
+        assert seen.values is features.values
     np.testing.assert_array_equal(features.numeric, numeric)
     np.testing.assert_array_equal(features.codes, codes)
     with pytest.raises(KeyError), neutralised(features, {"noise"}):

@@ -341,7 +341,7 @@ def test_only_users_who_bought_in_that_week_teach_the_ranking():
     users = np.array([1, 1, 2, 2, 1, 2], dtype=np.int32)
     label = np.array([0, 1, 0, 0, 0, 1], dtype=bool)
     training = TrainingSet(
-        Features(CONTRACT, np.zeros((6, 4), np.float32), np.zeros((6, 2), np.int16)),
+        Features.of(CONTRACT, np.zeros((6, 4), np.float32), np.zeros((6, 2), np.int16)),
         label,
         np.ones(6),
         weeks,
