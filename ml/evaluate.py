@@ -165,7 +165,9 @@ def evaluate(
         measured += [
             Metric(name, *row)
             for row in (
-                *_ranking_rows(ranking, precision, labels, context, counts),
+                *_ranking_rows(
+                    ranking, precision, labels, context, counts, of_candidates
+                ),
                 _mean_row("above_100_yen", per_user.dear_precision[name], counts),
                 *_unviewed_rows(scores, labels, context, counts),
                 *_probability_rows(scores, labels, of_candidates),
@@ -219,8 +221,8 @@ def _ranking_rows(
     labels: np.ndarray,
     context: Context,
     counts: np.ndarray,
+    of_candidates: np.ndarray,
 ) -> Iterator[tuple]:
-    of_candidates = counts[:, context.position]
     is_buyer = labels.any(axis=1)
     yield _mean_row("all", _of_everyone(precision, context), counts)
     yield (

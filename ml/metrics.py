@@ -25,7 +25,19 @@ def top_k(scores: np.ndarray, k: int = TOP_K) -> np.ndarray:
     -------
     ndarray of intp, shape (n_users, min(k, n_coupons))
     """
-    return np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    n_users, n_coupons = scores.shape
+    if n_coupons <= k:
+        return np.argsort(-scores, axis=1, kind="stable")
+    lowest = np.partition(scores, n_coupons - k, axis=1)[:, [n_coupons - k]]
+    is_above, is_tied = scores > lowest, scores == lowest
+    n_free = k - is_above.sum(axis=1, keepdims=True, dtype=np.int32)
+    is_chosen = is_above | (
+        is_tied & (np.cumsum(is_tied, axis=1, dtype=np.int32) <= n_free)
+    )
+    columns = np.nonzero(is_chosen)[1].reshape(n_users, k)
+    chosen = np.take_along_axis(scores, columns, axis=1)
+    order = np.argsort(-chosen, axis=1, kind="stable")
+    return np.take_along_axis(columns, order, axis=1)
 
 
 def average_precision(
@@ -74,11 +86,11 @@ def bootstrap_counts(n_users: int, n_samples: int, random_state: int) -> np.ndar
 
     Returns
     -------
-    ndarray of float32, shape (n_samples, n_users)
+    ndarray of float64, shape (n_samples, n_users)
         Each row sums to ``n_users``.
     """
     generator = np.random.default_rng(random_state)
-    counts = np.empty((n_samples, n_users), dtype=np.float32)
+    counts = np.empty((n_samples, n_users))
     for sample in counts:
         drawn = generator.integers(n_users, size=n_users)
         sample[:] = np.bincount(drawn, minlength=n_users)
@@ -183,12 +195,12 @@ class ScoreHistogram:
         -------
         dict of ndarray of float64, shape (1 + n_samples,)
         """
-        positives = np.vstack(
-            [self.positives.sum(axis=0), counts @ self.positives]
-        ).astype(np.float64)
-        negatives = np.vstack(
-            [self.negatives.sum(axis=0), counts @ self.negatives]
-        ).astype(np.float64)
+        # whole numbers below 2^24: exact in float32, whatever the order of the sum
+        counts = counts.astype(np.float32)
+        positives, negatives = (
+            np.vstack([of_users.sum(axis=0), counts @ of_users]).astype(np.float64)
+            for of_users in (self.positives, self.negatives)
+        )
         return {
             "auc": _auc(positives, negatives),
             "pr_auc": _pr_auc(positives, negatives),
@@ -247,13 +259,26 @@ def calibration_bins(
     Bins hold about the same sum of probabilities, because bins of equal size would
     put nearly every purchase into the last one.
     """
-    order = np.argsort(scores, axis=None, kind="stable")
-    ordered = scores.ravel()[order].astype(np.float64)
-    bought = labels.ravel()[order]
-    mass = np.cumsum(ordered)
-    cuts = np.searchsorted(mass, mass[-1] * np.arange(1, n_bins) / n_bins)
-    bins = []
-    for part, hit in zip(np.split(ordered, cuts), np.split(bought, cuts), strict=True):
-        if len(part):
-            bins.append((float(part.mean()), float(hit.mean()), len(part)))
-    return bins
+    ordered = np.sort(scores, axis=None)
+    mass = np.concatenate([[0.0], np.cumsum(ordered, dtype=np.float64)])
+    edges = ordered[
+        np.minimum(
+            np.searchsorted(mass[1:], mass[-1] * np.arange(1, n_bins) / n_bins),
+            len(ordered) - 1,
+        )
+    ]
+    edges = np.unique(edges)
+    # equal probabilities stay together
+    starts = np.concatenate(
+        [[0], np.searchsorted(ordered, edges, side="left"), [len(ordered)]]
+    )
+    bought = np.bincount(
+        np.searchsorted(edges, scores[labels], side="right"), minlength=len(edges) + 1
+    )
+    return [
+        (float((mass[end] - mass[start]) / (end - start)), float(n / (end - start)), n_)
+        for start, end, n, n_ in zip(
+            starts[:-1], starts[1:], bought, np.diff(starts).tolist(), strict=True
+        )
+        if end > start
+    ]

@@ -328,16 +328,14 @@ def stream_candidates(
         f"select user_id, coupon_id, {_list(contract)} from ml.scoring_pairs "
         "where cutoff_date = ?"
     )
-    chosen = pa.table({"user_id": candidates.user_ids if users is None else users})
     if users is not None:
-        query += " and user_id in (select user_id from chosen_users)"
-    with warehouse.registered("chosen_users", chosen):
-        for batch in warehouse.stream(query, [candidates.cutoff], batch_rows):
-            yield (
-                _positions(candidates.user_ids, batch.column("user_id").to_numpy()),
-                _positions(candidates.coupon_ids, batch.column("coupon_id").to_numpy()),
-                encode(batch, contract),
-            )
+        query += f" and {_is_one_of(users)}"
+    for batch in warehouse.stream(query, [candidates.cutoff], batch_rows):
+        yield (
+            _positions(candidates.user_ids, batch.column("user_id").to_numpy()),
+            _positions(candidates.coupon_ids, batch.column("coupon_id").to_numpy()),
+            encode(batch, contract),
+        )
 
 
 def read_pairs(
@@ -351,7 +349,8 @@ def read_pairs(
     query = (
         f"select user_id, coupon_id, {_list(contract)} from ml.scoring_pairs "
         "where cutoff_date = ? and (user_id, coupon_id) in "
-        "(select (user_id, coupon_id) from chosen_pairs)"
+        "(select (user_id, coupon_id) from chosen_pairs) "
+        f"and {_is_one_of(np.unique(pairs['user_id'].to_numpy()))}"
     )
     with warehouse.registered("chosen_pairs", pairs):
         for batch in warehouse.stream(query, [cutoff], batch_rows):
@@ -374,6 +373,15 @@ def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Featu
 
 def _codes(values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), MISSING_CODE, values).astype(np.int16)
+
+
+def _is_one_of(users: np.ndarray) -> str:
+    """Return the condition that a pair is of these users, as literals.
+
+    The engine takes literals down to the marts before it joins them; a subquery it
+    joins last, to the whole grid.
+    """
+    return f"user_id in ({', '.join(map(str, users.tolist())) or 'null'})"
 
 
 def _marks(values: Sequence) -> str:

@@ -263,3 +263,13 @@ def test_calibration_bins_hold_every_pair_once_and_about_equal_sums():
     assert sums == pytest.approx(np.full(10, scores.sum() / 10), rel=0.03)
     means = [predicted for predicted, _, _ in bins]
     assert means == sorted(means)
+
+
+def test_the_best_k_are_those_of_a_full_stable_sort():
+    generator = np.random.default_rng(0)
+    for n_coupons in (1, 9, 10, 11, 40):
+        # few different values: ties above, at and below the tenth place
+        scores = generator.integers(0, 6, (300, n_coupons)).astype(np.float32)
+        scores[generator.random(scores.shape) < 0.3] = -np.inf
+        expected = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+        np.testing.assert_array_equal(metrics.top_k(scores), expected)
