@@ -64,6 +64,7 @@ def read_judged_week(
         contract,
         np.empty((buyers.n_pairs, len(contract.numeric)), dtype=np.float32),
         np.empty((buyers.n_pairs, len(contract.categories)), dtype=np.int16),
+        np.empty((buyers.n_pairs, len(contract.scores)), dtype=np.float32),
     )
     for row, column, batch in stream_candidates(
         warehouse, contract, buyers, buyers.user_ids
@@ -71,6 +72,7 @@ def read_judged_week(
         place = row * buyers.shape[1] + column
         features.numeric[place] = batch.numeric
         features.codes[place] = batch.codes
+        features.scores[place] = batch.scores
     return JudgedWeek(cutoff, buyers.user_ids, features, labels[rows])
 
 

@@ -39,7 +39,7 @@ def neutralised(features: Features, names: Collection[str]) -> Iterator[Features
             features.numeric[:, column] = np.nan
         for column in coded:
             features.codes[:, column] = MISSING_CODE
-        yield Features(contract, features.numeric, features.codes)
+        yield Features(contract, features.numeric, features.codes, features.scores)
     finally:
         features.numeric[:, numeric] = numbers
         features.codes[:, coded] = codes

@@ -28,11 +28,14 @@ class FeatureContract:
         place in this list, ``MISSING_CODE`` stands for null and unknown values.
     groups
         Feature group per feature name.
+    scores
+        Columns that are no features: one model ranks by each, no other sees them.
     """
 
     numeric: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     groups: dict[str, str]
+    scores: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,6 +48,7 @@ class FeatureContract:
             "numeric": list(self.numeric),
             "categories": {k: list(v) for k, v in self.categories.items()},
             "groups": self.groups,
+            "scores": list(self.scores),
         }
 
     @classmethod
@@ -54,6 +58,7 @@ class FeatureContract:
             numeric=tuple(content["numeric"]),
             categories={k: tuple(v) for k, v in content["categories"].items()},
             groups=dict(content["groups"]),
+            scores=tuple(content.get("scores", ())),
         )
 
 
@@ -66,6 +71,8 @@ class Features:
     numeric : ndarray of float32, shape (n, number of numeric features)
         NaN where the mart holds null.
     codes : ndarray of int16, shape (n, number of categorical features)
+    scores : ndarray of float32, shape (n, number of scores)
+        None if the contract has none.
     cache : dict
         Encodings of these rows, kept by the encoders that made them.
     """
@@ -73,6 +80,7 @@ class Features:
     contract: FeatureContract
     numeric: np.ndarray
     codes: np.ndarray
+    scores: np.ndarray | None = None
     cache: dict = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -82,9 +90,14 @@ class Features:
         """Return one numeric feature, shape (n,)."""
         return self.numeric[:, self.contract.numeric.index(name)]
 
+    def score(self, name: str) -> np.ndarray:
+        """Return one score, shape (n,)."""
+        return self.scores[:, self.contract.scores.index(name)]
+
     def take(self, rows: np.ndarray | slice) -> Features:
         """Return the features of some rows (indices, a mask or a slice)."""
-        return Features(self.contract, self.numeric[rows], self.codes[rows])
+        scores = None if self.scores is None else self.scores[rows]
+        return Features(self.contract, self.numeric[rows], self.codes[rows], scores)
 
 
 @dataclass(frozen=True)
@@ -163,8 +176,10 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
     WarehouseError
         The two pair marts disagree about their features.
     """
-    features = _features(warehouse.columns("training_pairs"))
-    if features != _features(warehouse.columns("scoring_pairs")):
+    columns = warehouse.columns("training_pairs")
+    features, scores = _features(columns), _features(columns, "score")
+    scored = warehouse.columns("scoring_pairs")
+    if [features, scores] != [_features(scored), _features(scored, "score")]:
         raise WarehouseError(
             "ml.training_pairs and ml.scoring_pairs have different features: "
             "give both the same columns in models/marts/ml and run `dbt build`."
@@ -186,11 +201,12 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
         numeric=tuple(c.name for c in features if not c.is_categorical),
         categories=categories,
         groups={column.name: column.feature_group for column in features},
+        scores=tuple(column.name for column in scores),
     )
 
 
-def _features(columns: Sequence[Column]) -> list[Column]:
-    return [column for column in columns if column.role == "feature"]
+def _features(columns: Sequence[Column], role: str = "feature") -> list[Column]:
+    return [column for column in columns if column.role == role]
 
 
 def read_training_set(
@@ -220,6 +236,7 @@ def read_training_set(
             contract,
             np.empty((n_rows, len(contract.numeric)), dtype=np.float32),
             np.empty((n_rows, len(contract.categories)), dtype=np.int16),
+            np.empty((n_rows, len(contract.scores)), dtype=np.float32),
         ),
         label=np.empty(n_rows, dtype=bool),
         weight=np.empty(n_rows, dtype=np.float64),
@@ -243,6 +260,7 @@ def read_training_set(
         features = encode(week, contract)
         training.features.numeric[rows] = features.numeric[order]
         training.features.codes[rows] = features.codes[order]
+        training.features.scores[rows] = features.scores[order]
         training.label[rows] = week["label"].to_numpy()[order]
         training.weight[rows] = week["weight"].to_numpy()[order]
         training.cutoff[rows] = np.datetime64(cutoff)
@@ -343,7 +361,10 @@ def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Featu
     for i, (name, values) in enumerate(contract.categories.items()):
         found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
         codes[:, i] = _to_numpy(pc.fill_null(found, MISSING_CODE))
-    return Features(contract, numeric, codes)
+    scores = np.empty((batch.num_rows, len(contract.scores)), dtype=np.float32)
+    for i, name in enumerate(contract.scores):
+        scores[:, i] = _to_numpy(pc.cast(batch.column(name), pa.float32(), safe=False))
+    return Features(contract, numeric, codes, scores)
 
 
 def _marks(values: Sequence) -> str:
@@ -357,7 +378,7 @@ def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 
 def _list(contract: FeatureContract) -> str:
-    return ", ".join(f'"{name}"' for name in contract.names)
+    return ", ".join(f'"{name}"' for name in contract.names + contract.scores)
 
 
 def _positions(sorted_by_hash: np.ndarray, wanted: np.ndarray) -> np.ndarray:
