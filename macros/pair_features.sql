@@ -115,6 +115,9 @@ select
     user_shops.weeks_since_purchase as weeks_since_shop_purchase,
     -- similarity
     {{ profile_cosine() }} as profile_cosine,
+    cast(
+        {{ competition_cosine() }} as double
+    ) as competition_cosine,
     -- views
     activity.n_user_views_7d,
     activity.n_user_views_28d,
@@ -155,6 +158,7 @@ inner join {{ of_part('cutoffs', part) }} as cutoffs
 {{ join_users('feature_user_activity', 'activity', part, kind='inner') }}
 {{ join_users('feature_user_places', 'places', part, kind='inner') }}
 {{ join_users('feature_user_profiles', 'user_profiles', part) }}
+{{ join_users('feature_user_event_totals', 'totals', part) }}
 {{ join_coupons('feature_coupons', 'coupons') }}
 {{ join_coupons('feature_coupon_prices', 'prices') }}
 {{ join_coupons('feature_coupon_exposure', 'exposure') }}

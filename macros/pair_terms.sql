@@ -58,6 +58,69 @@ coalesce(
     )
 {%- endmacro %}
 
+{# What the competition's public cosine script scores a pair by: the sum of the user's
+   purchases, and a little of the page views, times the coupon's attributes, weighted by
+   the user's sex. Like the script's it is divided by no length: a coupon's length would
+   change the order. A price below 10 yen counts as 10, as 1 / log10(1) is no number; a
+   free coupon has 0, as in the script. #}
+{% macro competition_cosine() -%}
+{%- set weights = var('competition_cosine_weights') -%}
+case users.user_sex
+        {% for sex in weights -%}
+        when '{{ sex }}'
+            then
+                {{ competition_cosine_of(weights[sex]) }}
+        {% endfor -%}
+    end
+{%- endmacro %}
+
+{# The same with the weights of one sex. #}
+{% macro competition_cosine_of(weights) -%}
+{%- set views = var('competition_cosine_view_weight') -%}
+                {% for attribute in ['genre', 'large_area', 'small_area'] -%}
+                {%- set history = attributes()[attribute] | replace('feature_', '') -%}
+                {{ weights[attribute] }} * (
+                    coalesce({{ history }}.n_purchases, 0)
+                    + {{ views }} * coalesce({{ history }}.n_views, 0)
+                )
+                + {% endfor -%}
+                {{ weights.validity }} * case
+                    when exposure.valid_days is not null
+                        then
+                            coalesce(totals.n_dated_purchases, 0)
+                            + {{ views }} * coalesce(totals.n_dated_views, 0)
+                    else
+                        coalesce(totals.n_undated_purchases, 0)
+                        + {{ views }} * coalesce(totals.n_undated_views, 0)
+                end
+                + (
+                    coalesce(totals.n_dated_purchases, 0)
+                    + coalesce(totals.n_undated_purchases, 0)
+                    + {{ views }} * (
+                        coalesce(totals.n_dated_views, 0)
+                        + coalesce(totals.n_undated_views, 0)
+                    )
+                ) * (
+                    {{ weights.price }} * case
+                        when coupons.discount_price_yen > 0
+                            then
+                                1 / log10(
+                                    cast(
+                                        greatest(coupons.discount_price_yen, 10)
+                                        as double
+                                    )
+                                )
+                        else 0
+                    end
+                    + {{ weights.display }}
+                    * least(coalesce(exposure.display_days, 1), 7)
+                    / cast(7 as double)
+                    + {{ weights.usability }}
+                    * (exposure.n_usable_days + exposure.n_conditional_days)
+                    / cast(9 as double)
+                )
+{%- endmacro %}
+
 {# A mart, or its rows of the cutoffs of one part: week numbers that leave the same rest.
    Each join then holds a part of the mart in memory, and not all of it. #}
 {% macro of_part(mart, part=none) -%}

@@ -64,7 +64,9 @@ def read_judged_week(
     for row, column, batch in stream_candidates(
         warehouse, contract, buyers, buyers.user_ids
     ):
-        features.values[row * buyers.shape[1] + column] = batch.values
+        place = row * buyers.shape[1] + column
+        features.values[place] = batch.values
+        features.scores[place] = batch.scores
     return JudgedWeek(cutoff, buyers.user_ids, features, labels[rows])
 
 

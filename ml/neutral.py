@@ -34,6 +34,6 @@ def neutralised(features: Features, names: Collection[str]) -> Iterator[Features
     values = features.values[:, columns]
     try:
         features.values[:, columns] = np.nan
-        yield Features(features.contract, features.values)
+        yield Features(features.contract, features.values, features.scores)
     finally:
         features.values[:, columns] = values

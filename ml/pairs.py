@@ -28,11 +28,14 @@ class FeatureContract:
         place in this list, ``MISSING_CODE`` stands for null and unknown values.
     groups
         Feature group per feature name.
+    scores
+        Columns that are no features: one model ranks by each, no other sees them.
     """
 
     numeric: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     groups: dict[str, str]
+    scores: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -45,6 +48,7 @@ class FeatureContract:
             "numeric": list(self.numeric),
             "categories": {k: list(v) for k, v in self.categories.items()},
             "groups": self.groups,
+            "scores": list(self.scores),
         }
 
     @classmethod
@@ -54,6 +58,7 @@ class FeatureContract:
             numeric=tuple(content["numeric"]),
             categories={k: tuple(v) for k, v in content["categories"].items()},
             groups=dict(content["groups"]),
+            scores=tuple(content.get("scores", ())),
         )
 
 
@@ -66,25 +71,37 @@ class Features:
     values : ndarray of float32, shape (n, number of features)
         Columns as in ``contract.names``; a category is the place of its value in the
         contract's list. NaN where the mart holds null or the category is unknown.
+    scores : ndarray of float32, shape (n, number of scores)
+        None if the contract has none.
     cache : dict
         Encodings of these rows, kept by the encoders that made them.
     """
 
     contract: FeatureContract
     values: np.ndarray
+    scores: np.ndarray | None = None
     cache: dict = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def empty(cls, contract: FeatureContract, n_rows: int) -> Features:
         """Return features of n pairs that are still to be filled in."""
-        return cls(contract, np.empty((n_rows, len(contract.names)), np.float32))
+        return cls(
+            contract,
+            np.empty((n_rows, len(contract.names)), np.float32),
+            np.empty((n_rows, len(contract.scores)), np.float32),
+        )
 
     @classmethod
     def of(
-        cls, contract: FeatureContract, numeric: np.ndarray, codes: np.ndarray
+        cls,
+        contract: FeatureContract,
+        numeric: np.ndarray,
+        codes: np.ndarray,
+        scores: np.ndarray | None = None,
     ) -> Features:
         """Return features from numbers and category codes, as the properties are."""
-        features = cls.empty(contract, len(numeric))
+        values = np.empty((len(numeric), len(contract.names)), np.float32)
+        features = cls(contract, values, scores)
         features.numeric[:] = numeric
         coded = features.values[:, len(contract.numeric) :]
         coded[:] = np.where(codes == MISSING_CODE, np.nan, codes)
@@ -111,9 +128,14 @@ class Features:
         """Return the codes of one categorical feature, int16, shape (n,)."""
         return _codes(self.values[:, self.contract.names.index(name)])
 
+    def score(self, name: str) -> np.ndarray:
+        """Return one score, shape (n,)."""
+        return self.scores[:, self.contract.scores.index(name)]
+
     def take(self, rows: np.ndarray | slice) -> Features:
         """Return the features of some rows (indices, a mask or a slice)."""
-        return Features(self.contract, self.values[rows])
+        scores = None if self.scores is None else self.scores[rows]
+        return Features(self.contract, self.values[rows], scores)
 
 
 @dataclass(frozen=True)
@@ -192,8 +214,10 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
     WarehouseError
         The two pair marts disagree about their features.
     """
-    features = _features(warehouse.columns("training_pairs"))
-    if features != _features(warehouse.columns("scoring_pairs")):
+    columns = warehouse.columns("training_pairs")
+    features, scores = _features(columns), _features(columns, "score")
+    scored = warehouse.columns("scoring_pairs")
+    if [features, scores] != [_features(scored), _features(scored, "score")]:
         raise WarehouseError(
             "ml.training_pairs and ml.scoring_pairs have different features: "
             "give both the same columns in models/marts/ml and run `dbt build`."
@@ -215,11 +239,12 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
         numeric=tuple(c.name for c in features if not c.is_categorical),
         categories=categories,
         groups={column.name: column.feature_group for column in features},
+        scores=tuple(column.name for column in scores),
     )
 
 
-def _features(columns: Sequence[Column]) -> list[Column]:
-    return [column for column in columns if column.role == "feature"]
+def _features(columns: Sequence[Column], role: str = "feature") -> list[Column]:
+    return [column for column in columns if column.role == role]
 
 
 def read_training_set(
@@ -265,7 +290,9 @@ def read_training_set(
         order = np.lexsort((coupon_id, user_id))
         rows = slice(start, start + len(order))
         start += len(order)
-        training.features.values[rows] = encode(week, contract).values[order]
+        features = encode(week, contract)
+        training.features.values[rows] = features.values[order]
+        training.features.scores[rows] = features.scores[order]
         training.label[rows] = week["label"].to_numpy()[order]
         training.weight[rows] = week["weight"].to_numpy()[order]
         training.cutoff[rows] = np.datetime64(cutoff)
@@ -368,6 +395,9 @@ def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Featu
     ):
         found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
         features.values[:, i] = _to_numpy(pc.cast(found, pa.float32()))
+    for i, name in enumerate(contract.scores):
+        values = pc.cast(batch.column(name), pa.float32(), safe=False)
+        features.scores[:, i] = _to_numpy(values)
     return features
 
 
@@ -395,7 +425,7 @@ def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 
 def _list(contract: FeatureContract) -> str:
-    return ", ".join(f'"{name}"' for name in contract.names)
+    return ", ".join(f'"{name}"' for name in contract.names + contract.scores)
 
 
 def _positions(sorted_by_hash: np.ndarray, wanted: np.ndarray) -> np.ndarray:

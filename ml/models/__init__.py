@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ml.models.base import PurchaseModel
 from ml.models.blend import MEMBERS, Blend
+from ml.models.competition_cosine import CompetitionCosine
 from ml.models.cosine import Cosine
 from ml.models.popularity import Popularity
 from ml.models.reference import FrozenReference
@@ -11,7 +12,10 @@ from ml.models.reference import FrozenReference
 #: All models; a blend comes after its members.
 MODELS: dict[str, type[PurchaseModel]] = {
     model.name: model
-    for model in (Popularity, Cosine, FrozenReference, *MEMBERS.values(), Blend)
+    for model in (
+        *(Popularity, Cosine, CompetitionCosine, FrozenReference),
+        *(*MEMBERS.values(), Blend),
+    )
 }
 
 

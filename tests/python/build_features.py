@@ -17,6 +17,7 @@ CONTRACT = FeatureContract(
         "genre": "coupon",
         "user_sex": "user",
     },
+    scores=("competition_cosine",),
 )
 FOOD, SPA = 0, 1
 N_USERS, N_COUPONS, N_WEEKS = 150, 12, 3
@@ -53,6 +54,10 @@ def make_features(
         contract,
         np.array(numeric, dtype=np.float32).reshape(n_rows, len(contract.numeric)),
         np.array(codes, dtype=np.int16).reshape(n_rows, len(contract.categories)),
+        np.array(
+            [[row.get(name, 0) for name in contract.scores] for row in rows],
+            dtype=np.float32,
+        ).reshape(n_rows, len(contract.scores)),
     )
 
 
@@ -92,6 +97,8 @@ def make_training_set(
             CONTRACT,
             numeric.astype(np.float32),
             np.column_stack([genre, sex]).astype(np.int16),
+            # what the purchases go by, on another scale
+            np.expm1(4 * cosine[:, None]).astype(np.float32),
         ),
         label,
         weight,

@@ -51,7 +51,12 @@ def week_of(seed: int) -> tuple[Features, np.ndarray]:
     )
     codes = generator.integers(0, 2, (n, 2))
     return (
-        Features.of(CONTRACT, numeric.astype(np.float32), codes.astype(np.int16)),
+        Features.of(
+            CONTRACT,
+            numeric.astype(np.float32),
+            codes.astype(np.int16),
+            np.zeros((len(numeric), len(CONTRACT.scores)), np.float32),
+        ),
         labels,
     )
 

@@ -77,6 +77,10 @@ BASE_LEAKS = {
         "users.cutoff_date >= weeks.known_from_date",
         "users.cutoff_date + 7 >= weeks.known_from_date",
     ),
+    "feature_user_event_totals": (
+        "cutoffs.cutoff_date >= weeks.known_from_date",
+        "cutoffs.cutoff_date + 7 >= weeks.known_from_date",
+    ),
     "feature_user_coupon_views": (
         "coupons.cutoff_date > weeks.week_start_date",
         "coupons.cutoff_date >= weeks.week_start_date",

@@ -27,16 +27,19 @@ from ml.pairs import FeatureContract, Features, TrainingSet
 INFORMATIVE = [
     ("popularity", "expected_buyers"),
     ("cosine", "profile_cosine"),
+    ("competition_cosine", "competition_cosine"),
     ("logistic_regression", "expected_buyers"),
     ("logistic_regression", "profile_cosine"),
 ]
-SINGLE = ("popularity", "cosine")
+SINGLE = ("popularity", "cosine", "competition_cosine")
 #: Models that find out by themselves which features tell something.
 LEARNING = tuple(name for name in MODELS if name not in SINGLE)
 #: Models whose probabilities were fitted on every training pair.
 SEEN_ALL = (*SINGLE, "logistic_regression")
-#: Models whose contributions add up; the mean of several seeds' probabilities does not.
-ADDITIVE = tuple(name for name in MODELS if name != "lightgbm_reference")
+#: Models whose contributions add up; the mean of several seeds' probabilities does not,
+#: and the competition's cosine goes by no feature.
+NOT_ADDITIVE = ("lightgbm_reference", "competition_cosine")
+ADDITIVE = tuple(name for name in MODELS if name not in NOT_ADDITIVE)
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,7 @@ def predict_along(model, feature: str) -> np.ndarray:
     values = {
         "expected_buyers": (0, 1, 10, 60),
         "profile_cosine": (0, 0.2, 0.6, 1),
+        "competition_cosine": (0, 1, 10, 60),
         "noise": (-2, -1, 1, 2),
     }
     rows = [base | {feature: value} for value in values[feature]]
@@ -189,22 +193,34 @@ def test_predictions_of_no_rows_are_none(model, training):
         make_contract(("expected_buyers", "profile_cosine"), {"genre": ("food",)}),
         # numeric features in another order
         FeatureContract(
-            CONTRACT.numeric[::-1], dict(CONTRACT.categories), dict(CONTRACT.groups)
+            CONTRACT.numeric[::-1],
+            dict(CONTRACT.categories),
+            dict(CONTRACT.groups),
+            CONTRACT.scores,
         ),
         # categorical features in another order: the codes would be mixed up
         FeatureContract(
             CONTRACT.numeric,
             dict(reversed(CONTRACT.categories.items())),
             dict(CONTRACT.groups),
+            CONTRACT.scores,
         ),
         # one category more
         FeatureContract(
             CONTRACT.numeric,
             CONTRACT.categories | {"genre": ("food", "hotel", "spa")},
             dict(CONTRACT.groups),
+            CONTRACT.scores,
+        ),
+        # another score
+        FeatureContract(
+            CONTRACT.numeric,
+            dict(CONTRACT.categories),
+            dict(CONTRACT.groups),
+            ("other",),
         ),
     ],
-    ids=["fewer", "numeric order", "categorical order", "category"],
+    ids=["fewer", "numeric order", "categorical order", "category", "score"],
 )
 def test_features_of_another_contract_are_refused(model, other):
     features = make_features(other, [{"expected_buyers": 1, "profile_cosine": 0}])
@@ -242,6 +258,30 @@ def test_single_feature_models_credit_their_feature_only(
     # against the average training pair
     average = np.average(shares.sum(axis=1), weights=training.weight)
     assert average == pytest.approx(0, abs=1e-5)
+
+
+def test_no_model_but_its_own_sees_a_score(fitted, training):
+    features = training.features
+    without = Features(CONTRACT, features.values, np.zeros_like(features.scores))
+    changed = {
+        name
+        for name, model in fitted.items()
+        if model.predict(without).tobytes() != model.predict(features).tobytes()
+    }
+    assert changed == {"competition_cosine"}
+    # and fitted without the score the others are the same
+    training = TrainingSet(
+        without,
+        *(training.label, training.weight),
+        *(training.cutoff, training.user_id, training.coupon_id),
+    )
+    for name in ("logistic_regression", "lightgbm_binary"):
+        again = small(name).fit(training).predict(features)
+        assert again.tobytes() == fitted[name].predict(features).tobytes()
+
+
+def test_the_competition_cosine_gives_no_feature_as_a_reason(fitted, training):
+    assert not fitted["competition_cosine"].contributions(training.features).any()
 
 
 def test_an_uninformative_feature_still_ranks():

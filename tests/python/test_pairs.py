@@ -88,6 +88,14 @@ def test_features_are_taken_by_name_and_row():
         assert taken.contract is MIXED
 
 
+def test_scores_are_read_beside_the_features_and_taken_with_the_rows():
+    contract = FeatureContract(("real",), {}, {"real": "pair"}, scores=("whole",))
+    features = encode(TABLE, contract)
+    assert contract.names == ("real",)
+    np.testing.assert_array_equal(features.score("whole"), np.float32([np.nan, 3, -4]))
+    assert features.take(np.array([2, 1])).score("whole").tolist() == [-4, 3]
+
+
 def test_rows_that_are_taken_have_encodings_of_their_own():
     features = encode(TABLE, MIXED)
     features.cache["key"] = "encoding of three rows"

@@ -61,7 +61,7 @@ NO_GRAIN_TEST = {
 }
 
 PAIR_MARTS = ("training_pairs", "scoring_pairs")
-ROLES = {"key", "label", "weight", "feature", "info"}
+ROLES = {"key", "label", "weight", "feature", "score", "info"}
 #: Columns that would give the outcome away or that name somebody.
 NEVER_A_FEATURE = re.compile(
     r"\w+_(id|hash|seed|date|at)|label|weight|is_buyer|is_test_list|is_labelled"
@@ -697,7 +697,7 @@ def test_both_pair_marts_have_the_same_features(models):
         return [
             (column["name"], column["data_type"], column["description"], _meta(column))
             for column in models[mart]["columns"].values()
-            if _meta(column).get("role") == "feature"
+            if _meta(column).get("role") in {"feature", "score"}
         ]
 
     training, scoring = (features(mart) for mart in PAIR_MARTS)
@@ -705,12 +705,12 @@ def test_both_pair_marts_have_the_same_features(models):
     assert training == scoring
 
 
-def test_scoring_pairs_hold_keys_and_features_only(models):
+def test_scoring_pairs_hold_keys_features_and_scores_only(models):
     none_of(
         (
             column["name"]
             for column in models["scoring_pairs"]["columns"].values()
-            if _meta(column).get("role") not in {"key", "feature"}
+            if _meta(column).get("role") not in {"key", "feature", "score"}
         ),
         "what scoring reads is known at the cutoff",
     )
