@@ -23,6 +23,7 @@ MISSING = (
 )
 FLAGS = (
     "--headless=new",
+    "--window-size=1280,900",
     # root, as in a container, may not start Chromium's sandbox; the pages are our own
     "--no-sandbox",
     "--disable-dev-shm-usage",

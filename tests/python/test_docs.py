@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from dbt_common.clients.jinja import get_environment
 from jinja2 import nodes
 from test_project_rules import none_of
 
+from ml.manifest import last_sentence
+
 PROJECT = "ponpare"
 #: Fewer words than this say no more than a name does.
 MIN_WORDS = 3
+#: From the file of purchases to what is recommended, each read by the next.
+LINEAGE = (
+    *("coupon_detail_train", "stg_purchases", "fct_purchases", "cutoffs"),
+    *("scoring_pairs", "purchase_scores", "recommendations"),
+)
 
 
 def undescribed(manifest: dict) -> Iterator[str]:
@@ -145,3 +154,54 @@ def test_the_overview_is_the_projects_own_and_names_what_exists(manifest):
     assert {node["schema"] for node in models.values()} <= set(
         re.findall(r"`([^`]+)`", text)
     )
+
+
+@pytest.fixture(scope="module")
+def site(sample_world) -> Path:
+    """Directory with the site, as `make docs` writes it, and dbt's manifest."""
+    sample_world.dbt("docs", "generate", "--static")
+    return Path(sample_world.environment()["DBT_TARGET_PATH"])
+
+
+@pytest.mark.full
+def test_the_site_works_from_disk_and_asks_nobody(browser, site):
+    browser.open(site / "static_index.html")
+    assert (
+        browser.find("h1").text == "Ponpare warehouse: who buys which coupon next week"
+    )
+    # dbt's page names pictures before its script fills in their names: files beside it
+    beside = site.resolve().as_uri() + "/"
+    assert [url for url in browser.requests() if not url.startswith(beside)] == []
+    scripts = [
+        error
+        for error in browser.console_errors()
+        if "Unsafe attempt to load URL" not in error and "favicon" not in error
+    ]
+    assert scripts == []
+
+
+@pytest.mark.full
+def test_from_the_purchases_to_the_recommendations_click_by_click(browser, site):
+    manifest = json.loads((site / "manifest.json").read_text(encoding="utf-8"))
+    found = {
+        node["name"]: node
+        for node in (*manifest["sources"].values(), *manifest["nodes"].values())
+        if node["resource_type"] in {"source", "model"}
+    }
+    source = found[LINEAGE[0]]["unique_id"]
+    browser.open(site / "static_index.html")
+    browser.find("h1")
+    browser.driver.execute_script(f"location.hash = '#!/source/{source}'")
+    for name, after in zip(LINEAGE, (*LINEAGE[1:], None), strict=True):
+        browser.wait(
+            lambda name=name: re.search(rf"\b{name}\b", browser.find("h1").text),
+            f"the page of {name} did not open",
+        )
+        shown = browser.find(".model-markdown").text
+        expected = last_sentence(found[name]["description"]).replace("`", "")
+        assert expected.startswith("One row")
+        assert expected in " ".join(shown.split())
+        if after:
+            references = "#referenced_by + .section-content a"
+            browser.find(references, "Models").click()
+            browser.find(references, after).click()
