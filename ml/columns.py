@@ -15,7 +15,8 @@ from sqlglot.lineage import lineage
 
 DIALECT = "duckdb"
 #: Folder of the tables that dbt creates and `ml` fills.
-WRITTEN_BY_ML = "written_by_training"
+FILLED_BY_ML = "written_by_training"
+BY_ML = "written by ml"
 
 
 @dataclass(frozen=True, order=True)
@@ -43,6 +44,8 @@ class ColumnLineage:
         What the YAML says of each column.
     kinds
         `source`, `seed`, `model` or `written by ml` of each table.
+    read_by_ml
+        Tables that `ml` reads to fill each of its own, as far as dbt is told.
     unresolved
         Models whose SQL could not be read, and why.
     """
@@ -50,7 +53,15 @@ class ColumnLineage:
     parents: dict[Column, list[Column]] = field(default_factory=dict)
     descriptions: dict[Column, str] = field(default_factory=dict)
     kinds: dict[str, str] = field(default_factory=dict)
+    read_by_ml: dict[str, list[str]] = field(default_factory=dict)
     unresolved: dict[str, str] = field(default_factory=dict)
+
+    def note(self, table: str) -> str:
+        """Return in words what a table is; a model is what most are: no words."""
+        kind = self.kinds[table]
+        if self.read_by_ml.get(table):
+            return f"{kind}, which reads {', '.join(self.read_by_ml[table])}"
+        return "" if kind == "model" else kind
 
     def children(self) -> dict[Column, list[Column]]:
         """Return the columns that are computed from each column."""
@@ -72,9 +83,13 @@ def column_lineage(manifest: dict) -> ColumnLineage:
     found = ColumnLineage()
     schema: dict[str, dict[str, dict[str, dict[str, str]]]] = {}
     tables = list(_tables(manifest))
+    names = {node["unique_id"]: _table_name(node) for node in tables}
     for node in tables:
         table = _table_name(node)
         found.kinds[table] = _kind(node)
+        if found.kinds[table] == BY_ML:
+            read = node["depends_on"]["nodes"]
+            found.read_by_ml[table] = sorted(names[unique_id] for unique_id in read)
         for column in node["columns"].values():
             key = Column(table, column["name"])
             found.parents[key] = []
@@ -118,7 +133,7 @@ def _table_name(node: dict) -> str:
 
 
 def _kind(node: dict) -> str:
-    return "written by ml" if WRITTEN_BY_ML in node["fqn"] else node["resource_type"]
+    return BY_ML if FILLED_BY_ML in node["fqn"] else node["resource_type"]
 
 
 def _parents(

@@ -14,10 +14,7 @@ from ml.columns import Column, ColumnLineage, column_lineage
 from ml.lineage_page import page
 from ml.manifest import read_manifest
 
-EXAMPLE = """examples:
-  python -m ml.lineage --column ml.scoring_pairs.user_spend_yen
-  python -m ml.lineage --column raw.coupon_list_train.DISCOUNT_PRICE --down
-  python -m ml.lineage --write target/column_lineage.html"""
+EXAMPLE = "example: python -m ml.lineage --column ml.scoring_pairs.user_spend_yen"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,8 +108,8 @@ def _branch(
     depth: int,
     seen: set[Column],
 ) -> Iterator[str]:
-    kind = lineage.kinds[column.table]
-    note = f"  ({kind})" if kind != "model" else ""
+    words = lineage.note(column.table)
+    note = f"  ({words})" if words else ""
     if column in seen and steps[column]:
         note += "  (see above)"
     elif column.table in lineage.unresolved:

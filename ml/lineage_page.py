@@ -22,7 +22,7 @@ def page(lineage: ColumnLineage) -> str:
             {
                 "table": column.table,
                 "name": column.name,
-                "kind": lineage.kinds[column.table],
+                "note": lineage.note(column.table),
                 "description": " ".join(lineage.descriptions[column].split()),
                 "parents": [numbers[parent] for parent in lineage.parents[column]],
             }

@@ -17,6 +17,7 @@ from ml.manifest import read_manifest
 def node(table: str, columns: list[str], sql: str = "", **more: object) -> dict:
     schema, name = table.split(".")
     return {
+        "unique_id": table,
         "name": name,
         "schema": schema,
         "relation_name": f'"file"."{schema}"."{name}"',
@@ -105,6 +106,22 @@ def test_a_model_that_cannot_be_read_is_named_and_the_others_stay(sql, reason):
     assert list(found.unresolved) == ["core.model"]
     assert reason in found.unresolved["core.model"]
     assert found.parents[Column("core.next", "c")] == [Column("core.model", "a")]
+
+
+def test_a_table_that_ml_fills_names_what_ml_reads():
+    manifest = small_manifest("select user as a from file.raw.file", ["a"])
+    manifest["nodes"]["scores"] = node(
+        "ml.scores",
+        ["score"],
+        "select cast(null as double) as score where false",
+        fqn=["ponpare", "marts", "ml", "written_by_training", "scores"],
+        depends_on={"nodes": ["core.model"]},
+    )
+    found = column_lineage(manifest)
+    score = Column("ml.scores", "score")
+    assert list(lineage.lines(found, score)) == [
+        "ml.scores.score  (written by ml, which reads core.model)"
+    ]
 
 
 def diamond() -> ColumnLineage:
@@ -197,7 +214,7 @@ def test_the_page_finds_a_column_and_leads_to_where_it_comes_from(browser, page_
     assert steps == ["core.model.b", "raw.file.USER", "core.model.c", "raw.file.USER"]
     browser.find("#parents a", "raw.file.USER").click()
     browser.find("#column h2", "raw.file.USER")
-    assert browser.find("#parents .note").text == "Nothing: this table is a source."
+    assert browser.find("#parents .note").text == "No column: source."
     browser.find("#children a", "core.next.d")
     assert browser.console_errors() == browser.requests() == []
 
