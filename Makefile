@@ -60,8 +60,9 @@ backtest: env ## every model on the reported weeks, each fitted on the weeks bef
 	@$(BIN)/python -m ml.backtest --from 2012-04-15 --to 2012-06-10 --apart 2012-06-03 --write docs/backtest.md
 
 .PHONY: docs
-docs: env ## the documentation site with lineage: target/static_index.html
+docs: env ## the documentation site with lineage: target/static_index.html, column_lineage.html
 	@$(BIN)/dbt docs generate --static
+	@$(BIN)/python -m ml.lineage --manifest target/manifest.json --write target/column_lineage.html
 	@echo "open target/static_index.html, or serve it: $(BIN)/dbt docs serve --port $(PORT)"
 
 .PHONY: test

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from threadpoolctl import threadpool_limits
@@ -12,6 +13,17 @@ from warehouses import World, build_marts, use_small_models, write_sample
 
 from ml.manifest import read_manifest
 from ml.models import trees
+
+if TYPE_CHECKING:
+    from browser import Browser
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests in a browser: `pytest -m browser` runs them alone."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -43,6 +55,22 @@ def sample_world(sample_dir, tmp_path_factory) -> World:
 def manifest() -> dict:
     """dbt's manifest of the project as it stands."""
     return read_manifest()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory) -> Iterator[Browser]:
+    """Chromium, started once for all tests; tests take `browser`."""
+    from browser import running_browser  # Selenium, for the tests that need it
+
+    with running_browser(tmp_path_factory.mktemp("chromium")) as started:
+        yield started
+
+
+@pytest.fixture
+def browser(chromium) -> Browser:
+    """Chromium on an empty page, as if just started."""
+    chromium.reset()
+    return chromium
 
 
 @pytest.fixture(scope="session")

@@ -165,6 +165,14 @@ KEYS = {
         }
     ],
     "analyses": [{"name": None, "description": None}],
+    "data_tests": [{"name": None, "description": None}],
+    "macros": [
+        {
+            "name": None,
+            "description": None,
+            "arguments": [{"name": None, "type": None, "description": None}],
+        }
+    ],
     "unit_tests": [_UNIT_TEST],
 }
 
