@@ -15,6 +15,7 @@ from ml.files import written_whole
 from ml.report.data import read_data
 from ml.report.page import page, pictures
 from ml.report.scorecard import measures, scorecard
+from ml.report.slides import PICTURES, slide_pictures, slides
 from ml.version import code_version
 from ml.warehouse import open_warehouse
 
@@ -43,9 +44,18 @@ def write_report(directory: Path) -> None:
     shown = pictures(data)
     card = scorecard(measures(data))
     is_synthetic = settings.is_synthetic()
-    with written_whole(directory / "index.html") as file:
-        file.write(page(data, shown, card, is_synthetic, footer))
-    print(f"wrote {directory / 'index.html'}: open it in a browser")
+    files = {"index.html": page(data, shown, card, is_synthetic, footer)}
+    of_language = slides(data, shown, card, is_synthetic)
+    files |= {"slides.md": of_language["en"], "slides.ko.md": of_language["ko"]}
+    files |= slide_pictures(data, shown)
+    for name, content in files.items():
+        with written_whole(directory / name) as file:
+            file.write(content)
+    for left_over in set((directory / PICTURES).glob("*.svg")) - {
+        directory / name for name in files
+    }:
+        left_over.unlink()
+    print(f"wrote {directory}/index.html, slides.md and slides.ko.md")
 
 
 if __name__ == "__main__":

@@ -789,6 +789,14 @@ CHARTS: dict[str, Callable[[list[Row], Language], alt.TopLevelMixin]] = {
 }
 
 
+def with_width(specification: dict, width: int) -> dict:
+    """Return a specification whose width is fixed, parts of layers included."""
+    fixed = {**specification, "width": width}
+    if "layer" in specification:
+        fixed["layer"] = [with_width(layer, width) for layer in specification["layer"]]
+    return fixed
+
+
 def specification(picture: str, rows: list[Row], language: str, title: str) -> dict:
     """Return a picture as a Vega-Lite specification, as wide as its place allows.
 

@@ -13,6 +13,8 @@ from jinja2 import Environment, StrictUndefined
 LANGUAGES = ("en", "ko")
 #: What the lines of a template leave behind; a space that holds together stays.
 SPACES = re.compile(r"[ \n]+")
+#: What Markdown or HTML would take for more than text; names of columns keep their _.
+MARKS = re.compile(r"[<>&`*|\[\]\\\n\u2028\u2029]")
 #: A text in both languages.
 Text = dict[str, str]
 
@@ -31,6 +33,11 @@ def texts() -> dict:
 def bars() -> list[dict]:
     """Return bars.yml."""
     return _read("bars.yml")
+
+
+def slides() -> list[dict]:
+    """Return slides.yml."""
+    return _read("slides.yml")
 
 
 def column(name: str) -> Text:
@@ -92,10 +99,19 @@ def signed(value: float | None, digits: int) -> str:
     )
 
 
+def escaped(text: object) -> str:
+    """Return a text whose characters mean nothing to Markdown or HTML."""
+    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", str(text))
+
+
 @cache
-def _environment(language: str) -> Environment:
-    # plain text; the page escapes what it takes in
-    environment = Environment(undefined=StrictUndefined, autoescape=False)
+def _environment(language: str, markdown: bool) -> Environment:
+    # plain text; the page escapes what it takes in, Markdown can't by itself
+    environment = Environment(
+        undefined=StrictUndefined,
+        autoescape=False,
+        finalize=escaped if markdown else None,
+    )
     environment.filters["n"] = number
     environment.filters["num"] = number
     environment.filters["signed"] = signed
@@ -107,8 +123,15 @@ def _environment(language: str) -> Environment:
     return environment
 
 
-def sentence(template: Text, facts: Mapping[str, object]) -> Text:
+def sentence(
+    template: Text, facts: Mapping[str, object], markdown: bool = False
+) -> Text:
     """Return a template's text in both languages, its figures taken from facts.
+
+    Parameters
+    ----------
+    markdown
+        Whether the text goes into a Markdown file, where values are escaped.
 
     Raises
     ------
@@ -118,7 +141,7 @@ def sentence(template: Text, facts: Mapping[str, object]) -> Text:
     return {
         language: SPACES.sub(
             " ",
-            _environment(language)
+            _environment(language, markdown)
             .from_string(template[language])
             .render(facts, lang=language),
         ).strip()

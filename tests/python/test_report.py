@@ -17,8 +17,9 @@ from warehouses import World
 from ml.manifest import read_manifest
 from ml.report import charts, facts, words
 from ml.report.data import read_data
-from ml.report.page import as_json, page, pictures, summary
+from ml.report.page import NOT_SHOWN, as_json, page, pictures, summary
 from ml.report.scorecard import failed_tests, measures, scorecard, verdict
+from ml.report.slides import slides
 from ml.warehouse import WarehouseError, open_warehouse
 
 HOSTILE = "\"'><script>alert(1)</script>&\u2028<img src=x onerror=alert(2)>"
@@ -125,14 +126,16 @@ def _texts() -> list[tuple[str, dict]]:
             for part in value:
                 look(place, part)
 
-    for name in ("texts.yml", "words.yml", "bars.yml"):
+    for name in ("texts.yml", "words.yml", "bars.yml", "slides.yml"):
         look(name, words._read(name))
     return found
 
 
 def _variables(template: str) -> set[str]:
     environment = jinja2.Environment()
-    environment.filters.update(dict.fromkeys(words._environment("en").filters, str))
+    environment.filters.update(
+        dict.fromkeys(words._environment("en", False).filters, str)
+    )
     found = jinja2.meta.find_undeclared_variables(environment.parse(template))
     return (found | set(re.findall(r"(?<!\{)\{(\w+)\}", template))) - {"lang"}
 
@@ -161,18 +164,18 @@ def test_every_reason_has_korean_words(manifest):
     none_of(known ^ set(words._read("words.yml")["reasons"]), "reasons are translated")
 
 
-def test_every_column_and_value_shown_has_a_korean_heading(read):
+def test_every_column_shown_has_a_korean_heading(read):
+    entries = words.texts()["pictures"].items()
+    shown = {
+        column.removesuffix("_en").removesuffix("_ko")
+        for name, entry in entries
+        for row in read[entry.get("query", name)][:1]
+        for column in row
+        if column not in NOT_SHOWN
+    }
+    assert len(shown) > 50
     none_of(
-        {
-            column
-            for rows in read.values()
-            for row in rows[:1]
-            for column in row
-            if rows is not read["totals"] and rows is not read["data_quality"]
-            if words.column(column.removesuffix("_en").removesuffix("_ko"))["ko"]
-            == column.removesuffix("_en").removesuffix("_ko")
-        }
-        - {"run_id", "model_file", "code_version", "user_hash", "is_default"},
+        (column for column in shown if words.column(column)["ko"] == column),
         "columns of tables have a heading in words.yml",
     )
 
@@ -423,6 +426,74 @@ def test_failed_tests_are_those_of_this_warehouse(tmp_path, monkeypatch):
     assert failed_tests("mine") is None
 
 
+# Slides
+
+#: The order of a presentation of the project.
+ORDER = (
+    *("The problem", "The data", "The baseline", "Cleaning", "Modelling"),
+    *("Results", "Limits", "What failed and why", "Deployment"),
+)
+
+
+def _slides(data: facts.Data) -> dict[str, str]:
+    card = scorecard({**dict.fromkeys(_measure_names()), "latency_p95_ms": 30.0})
+    return slides(data, pictures(data), card, True)
+
+
+def test_slides_are_in_order_with_pictures_that_were_written(written):
+    for language, name in (("en", "slides.md"), ("ko", "slides.ko.md")):
+        text = (written / name).read_text(encoding="utf-8")
+        assert len(re.findall("^---$", text, re.MULTILINE)) == len(ORDER)
+        linked = re.findall(r"\]\((pictures/\w+\.\w+\.svg)\)", text)
+        assert len(linked) > 10
+        for file in linked:
+            assert f".{language}." in file
+            drawn = (written / file).read_text(encoding="utf-8")
+            assert drawn.startswith("<svg")
+            assert drawn.count("<path") > 4
+        if language == "en":
+            assert tuple(re.findall("^## (.*)$", text, re.MULTILINE)) == ORDER
+        else:
+            assert "순위 산출" in text or "성적표" in text
+    assert {path.name for path in (written / "pictures").iterdir()} == {
+        file.removeprefix("pictures/")
+        for name in ("slides.md", "slides.ko.md")
+        for file in re.findall(
+            r"pictures/[\w.]+", (written / name).read_text(encoding="utf-8")
+        )
+    }
+
+
+def test_slides_tell_the_figures_of_the_tables(data):
+    before = _slides(data)["en"]
+    (totals,) = data["totals"]
+    totals["n_outside_sale"] = 4321
+    data["misses"][0].update(n_bought=98765, n_missed=12345)
+    after = _slides(data)
+    for text in after.values():
+        assert "4,321" in text
+        assert "98,765" in text
+    assert "Not reached yet: Latency" in before
+    assert "98,765" not in before
+
+
+def test_slides_without_a_training_say_what_is_missing(data):
+    for name in data:
+        if name in BY_TRAINING or name in {"curves", "misses"}:
+            data[name] = []
+    for text in _slides(data).values():
+        assert "`python -m ml.train`" in text
+        assert "None" not in text
+        assert not re.search(r"^- *$", text, re.MULTILINE)
+
+
+def test_hostile_values_are_text_in_slides(data):
+    for text in _slides(_all_poisoned(data)).values():
+        assert "alert(1)" in text
+        assert "<script" not in text
+        assert "<img" not in text
+
+
 # Hostile values
 
 
@@ -579,7 +650,8 @@ def test_hostile_values_run_nothing_in_a_browser(browser, data, tmp_path):
     assert browser.console_errors() == []
     assert browser.driver.execute_script("return document.images.length") == 0
     assert min(n_marks for n_marks, _, _ in _svg_counts(browser).values()) >= 8
-    assert "<script>alert(1)</script>" in browser.find("#genre_areas .chart").text
+    # names in a picture are cut, but they are text
+    assert "<script>al" in browser.find("#genre_areas .chart").text
 
 
 def test_the_exposure_names_a_command_that_is_there():

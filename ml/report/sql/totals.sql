@@ -5,7 +5,8 @@ with purchases as (
         count(distinct user_id) as n_buyers,
         min(purchase_date) as first_purchase_date,
         max(purchase_date) as last_purchase_date,
-        sum(spend_yen) as spend_yen
+        count(*) filter (where not is_listed_coupon) as n_unlisted_coupons,
+        count(*) filter (where not is_within_sale) as n_outside_sale
     from core.fct_purchases
 ),
 
