@@ -27,6 +27,8 @@ FONT = (
     'system-ui, -apple-system, "Apple SD Gothic Neo", "Malgun Gothic", '
     '"Noto Sans KR", NanumGothic, sans-serif'
 )
+#: More numbers above bars than that would run into each other.
+MOST_NUMBERS = 14
 #: Drawn size of pictures for slides, in pixels.
 SLIDE_WIDTH = 720
 
@@ -90,9 +92,11 @@ def _histogram(
         y=alt.Y(f"{y}:Q", title=language.column(y), axis=alt.Axis(format=",.0f")),
         tooltip=_tip(language, ("label", x, ""), (y, y, ",")),
     )
-    return base.mark_bar(color=BLUE) + base.mark_text(dy=-6, fontSize=10).encode(
-        text=alt.Text(f"{y}:Q", format=",")
-    )
+    bars = base.mark_bar(color=BLUE)
+    if len(rows) > MOST_NUMBERS:
+        return alt.layer(bars)
+    numbers = base.mark_text(dy=-6, fontSize=10)
+    return bars + numbers.encode(text=alt.Text(f"{y}:Q", format=","))
 
 
 def prices(rows: list[Row], language: Language) -> alt.LayerChart:
@@ -210,7 +214,7 @@ def weeks(rows: list[Row], language: Language) -> alt.LayerChart:
         x=alt.X(
             "week_start_date:T",
             title=language.column("week_start_date"),
-            axis=alt.Axis(format="%Y-%m", labelOverlap=True),
+            axis=alt.Axis(format="%Y-%m", labelOverlap=True, labelSeparation=10),
         ),
         y=alt.Y(
             "n_purchases:Q",
@@ -245,7 +249,7 @@ def views(rows: list[Row], language: Language) -> alt.LayerChart:
 
 def _room_for_numbers(rows: Sequence[Row], column: str) -> alt.Scale:
     """Return a scale from 0 with room for a number beside the longest bar."""
-    return alt.Scale(domain=[0, 1.18 * max(row[column] for row in rows) or 1])
+    return alt.Scale(domain=[0, 1.3 * max(row[column] for row in rows) or 1])
 
 
 def _shares(rows: Sequence[Row], language: Language, y: str, x: str) -> alt.LayerChart:
@@ -294,12 +298,14 @@ def prefectures(rows: list[Row], language: Language) -> alt.LayerChart:
             ("n_users", "n_users", ","),
         ),
     )
-    labels = (
-        base.transform_filter("datum.is_named")
-        .mark_text(align="right", dx=-10, dy=-10, fontWeight="bold", color=BLACK)
+    # names stand on the side of the sea that has room for them
+    names = [
+        base.transform_filter(f"datum.is_named && datum.longitude {side}")
+        .mark_text(align=align, dx=dx, dy=-10, fontWeight="bold", color=BLACK)
         .encode(text="label:N")
-    )
-    return (points + labels).project(type="mercator")
+        for side, align, dx in (("< 129", "left", 8), (">= 129", "right", -10))
+    ]
+    return alt.layer(points, *names).project(type="mercator")
 
 
 def _named_on_map(rows: Sequence[Row]) -> set[str]:
@@ -562,7 +568,7 @@ def judged_weeks(rows: list[Row], language: Language) -> alt.Chart:
             x=alt.X(
                 "cutoff_date:T",
                 title=language.column("cutoff_date"),
-                axis=alt.Axis(format="%m-%d", labelOverlap=True),
+                axis=alt.Axis(format="%m-%d", labelOverlap=True, labelSeparation=10),
             ),
             y=alt.Y("map_at_10:Q", title=language.column("map_at_10")),
             color=_model_colors(rows, language),

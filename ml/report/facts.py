@@ -350,6 +350,8 @@ def confusion(rows: list[Row], data: Data) -> dict:
         "n_named": of["true_positives"] + of["false_positives"],
         "n_bought": of["true_positives"] + of["false_negatives"],
         "threshold": rows[0]["threshold"],
+        "chance_one_in": sum(of.values())
+        / max(of["true_positives"] + of["false_negatives"], 1),
     }
 
 
@@ -366,8 +368,9 @@ def _extremes(rows: list[Row], label: Callable[[Row], Text]) -> dict:
 
 
 def slices(rows: list[Row], data: Data) -> dict:
-    """Return facts about parts of the users."""
-    return _extremes(rows, lambda row: word(row["slice"]))
+    """Return facts about parts of the users; those without history are selected."""
+    compared = [row for row in rows if row["slice"] != "purchases_0"]
+    return _extremes(compared or rows, lambda row: word(row["slice"]))
 
 
 def genre_recall(rows: list[Row], data: Data) -> dict:

@@ -81,8 +81,12 @@ def _picture(picture: str, entry: dict, data: Data) -> Picture:
     rows = rows_of(picture, data)
     if not rows:
         empty = words.texts()["page"]["empty"]
+        names = entry.get("name", both(picture))
         fills = entry.get("fills", "make run")
-        note = {language: empty[language].format(fills=fills) for language in LANGUAGES}
+        note = {
+            language: empty[language].format(name=names[language], fills=fills)
+            for language in LANGUAGES
+        }
         return Picture(
             *(picture, entry["section"], True, False),
             *(both(""), both(""), note, [], [], []),

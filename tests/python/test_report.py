@@ -184,6 +184,7 @@ def test_pictures_have_facts_and_rows_or_a_command(read):
     entries = words.texts()["pictures"]
     assert set(entries) == set(facts.FACTS)
     assert set(charts.CHARTS) == set(entries) - {"recommendations"}
+    assert all(set(entry) >= {"name"} for entry in entries.values() if "fills" in entry)
     assert {entry["section"] for entry in entries.values()} <= set(
         words.texts()["sections"]
     )
@@ -273,6 +274,15 @@ def test_the_finding_turns_with_the_sign(correlation, expected, data):
     assert expected in said(data, "price_discount")
 
 
+def test_users_without_history_make_no_headline(data):
+    for row in data["slices"]:
+        row.update(value=0.5, low=0.4, high=0.6)
+        if row["slice"] == "purchases_0":
+            row.update(value=0.9, low=0.8, high=1.0)
+    assert "history: none" not in said(data, "slices")
+    assert "0.9" not in said(data, "slices")
+
+
 def test_facts_by_hand():
     rows = [
         {"low_count": 0, "high_count": 0, "n_users": 2, "n_purchases": 0},
@@ -342,7 +352,9 @@ def test_without_a_training_the_report_says_what_fills_it(sample_world, tmp_path
         untrained = pictures(read_data(warehouse))
     empty = {picture.name: picture.note for picture in untrained if picture.is_empty}
     assert set(empty) == BY_TRAINING | BY_OTHERS
-    assert empty["ablation"]["en"].count("`make ablation`") == 1
+    assert empty["ablation"]["en"] == (
+        "Groups of features: nothing to show yet; `make ablation` fills this."
+    )
     assert "<code>python -m ml.train</code>" in html
     assert "Half of the coupons cost" in html
 
