@@ -14,12 +14,14 @@ import pytest
 from test_project_rules import none_of
 from warehouses import World
 
+from ml.files import written_whole
 from ml.manifest import read_manifest
 from ml.report import charts, facts, words
 from ml.report.data import read_data
 from ml.report.page import NOT_SHOWN, as_json, page, pictures, summary
 from ml.report.scorecard import failed_tests, measures, scorecard, verdict
 from ml.report.slides import slides
+from ml.settings import PROJECT_DIR
 from ml.warehouse import WarehouseError, open_warehouse
 
 HOSTILE = "\"'><script>alert(1)</script>&\u2028<img src=x onerror=alert(2)>"
@@ -438,6 +440,14 @@ def test_failed_tests_are_those_of_this_warehouse(tmp_path, monkeypatch):
     assert failed_tests("mine") is None
 
 
+def test_whoever_may_read_new_files_may_read_the_page(tmp_path):
+    (tmp_path / "plain").touch()
+    with written_whole(tmp_path / "page") as file:
+        file.write("x")
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("plain", "page")]
+    assert modes[0] == modes[1]
+
+
 # Slides
 
 #: The order of a presentation of the project.
@@ -466,7 +476,7 @@ def test_slides_are_in_order_with_pictures_that_were_written(written):
         if language == "en":
             assert tuple(re.findall("^## (.*)$", text, re.MULTILINE)) == ORDER
         else:
-            assert "순위 산출" in text or "성적표" in text
+            assert "목표 달성 현황" in text
     assert {path.name for path in (written / "pictures").iterdir()} == {
         file.removeprefix("pictures/")
         for name in ("slides.md", "slides.ko.md")
@@ -575,6 +585,14 @@ def _wait_drawn(browser, language: str) -> None:
     )
 
 
+def _keep(browser, name: str) -> None:
+    """Write a screenshot of the whole page for people to look at, out of git."""
+    directory = PROJECT_DIR / "report" / "screenshots"
+    directory.mkdir(parents=True, exist_ok=True)
+    shot = browser.screenshot(directory / f"{name}.png", whole=True)
+    assert shot.stat().st_size > 50_000
+
+
 def _svg_counts(browser) -> dict[str, tuple[int, int, int]]:
     """Return marks, width and height of every picture."""
     return browser.driver.execute_script(
@@ -592,7 +610,7 @@ def _svg_counts(browser) -> dict[str, tuple[int, int, int]]:
     )
 
 
-def test_the_page_draws_and_asks_nobody(browser, written, tmp_path):
+def test_the_page_draws_and_asks_nobody(browser, written):
     _open(browser, written / "index.html")
     counts = _svg_counts(browser)
     assert set(counts) == set(charts.CHARTS) - BY_OTHERS
@@ -607,8 +625,7 @@ def test_the_page_draws_and_asks_nobody(browser, written, tmp_path):
     assert browser.console_errors() == []
     assert browser.requests() == []
     assert browser.failed_requests() == []
-    shot = browser.screenshot(tmp_path / "report.png", whole=True)
-    assert shot.stat().st_size > 50_000
+    _keep(browser, "desktop-en")
 
 
 def test_the_switch_changes_the_language_in_place(browser, written):
@@ -623,6 +640,7 @@ def test_the_switch_changes_the_language_in_place(browser, written):
     english = words.texts()["sections"]["scorecard"]["en"]
     assert english not in visible
     assert re.search("[가-힣]", visible)
+    _keep(browser, "desktop-ko")
     _switch(browser, "en")
     assert browser.find("h1").text == heading
     browser.driver.refresh()
@@ -639,6 +657,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser, written, language):
     widths = {name: width for name, (_, width, _) in _svg_counts(browser).items()}
     assert max(widths.values()) <= PHONE[0]
     assert min(widths.values()) > 200
+    _keep(browser, f"phone-{language}")
 
 
 def test_keys_alone_reach_the_switch_and_the_tables(browser, written):
