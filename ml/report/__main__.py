@@ -36,7 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_report(directory: Path) -> None:
-    """Write the page and the slides, each whole or not at all."""
+    """Write the page and the slides, each whole or not at all.
+
+    Raises
+    ------
+    cli.CommandError
+        What is named as the directory is a file.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise cli.CommandError(f"--out: {directory} is a file, not a directory.")
     with open_warehouse(read_only=True) as warehouse:
         data = read_data(warehouse)
         version = f"ponpare-warehouse {code_version()}"

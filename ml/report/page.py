@@ -27,6 +27,15 @@ MOST_ROWS = 120
 NOT_SHOWN = {"run_id", "model_file", "code_version", "user_hash", "is_default"}
 
 
+#: Headings of lists whose cells have their units themselves.
+HEADS = {
+    "genre_en": "genre",
+    "coupon_prefecture_en": "coupon_prefecture",
+    "discount_price_yen": "price",
+    "discount_rate_percent": "discount",
+}
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of a table; `kind` is its class in the page: number, reasons or none."""
@@ -164,7 +173,7 @@ def examples(rows: Sequence[Row]) -> list[Example]:
     """Return a list per example user, under a line that says who it is."""
     shown = ("rank", "genre_en", "coupon_prefecture_en", "discount_price_yen")
     shown += ("discount_rate_percent", "score", "reasons")
-    head = [words.column(column.removesuffix("_en")) for column in shown]
+    head = [words.column(HEADS.get(column, column)) for column in shown]
     template = words.texts()["page"]["user"]
     found = []
     for _, group in groupby(rows, key=lambda row: row["user_hash"]):
@@ -181,9 +190,18 @@ def examples(rows: Sequence[Row]) -> list[Example]:
             )[language]
             for language in LANGUAGES
         }
-        cells = [[_cell(row, column) for column in shown] for row in of_user]
+        cells = [[_with_unit(row, column) for column in shown] for row in of_user]
         found.append(Example(title, head, cells))
     return found
+
+
+def _with_unit(row: Row, column: str) -> Cell:
+    """Return a cell of a list, which on a phone stands without its heading."""
+    value = row[column]
+    units = words.texts()["page"]["units"]
+    if value is None or column not in units:
+        return _cell(row, column)
+    return Cell(words.sentence(units[column], {"value": value}), "number")
 
 
 def as_json(value: object) -> Markup:

@@ -440,6 +440,16 @@ def test_failed_tests_are_those_of_this_warehouse(tmp_path, monkeypatch):
     assert failed_tests("mine") is None
 
 
+def test_the_command_shows_an_example_and_refuses_a_file(trained, tmp_path):
+    done = trained.python("-m", "ml.report", "--help")
+    assert "python -m ml.report" in done.stdout.split("example:")[1]
+    (tmp_path / "taken").touch()
+    out = str(tmp_path / "taken")
+    done = trained.python("-m", "ml.report", "--out", out, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"error: --out: {out} is a file, not a directory.\n"
+
+
 def test_whoever_may_read_new_files_may_read_the_page(tmp_path):
     (tmp_path / "plain").touch()
     with written_whole(tmp_path / "page") as file:
@@ -654,6 +664,12 @@ def test_a_phone_needs_no_sideways_scrolling(browser, written, language):
     browser.set_size(*PHONE, phone=True)
     _open(browser, written / "index.html", language)
     assert browser.overflow() == 0
+    reasons = browser.find_all("#recommendations td.reasons")
+    assert len(reasons) > 4
+    assert all(
+        cell.rect["x"] + cell.rect["width"] <= PHONE[0] and cell.rect["x"] >= 0
+        for cell in reasons
+    )
     widths = {name: width for name, (_, width, _) in _svg_counts(browser).items()}
     assert max(widths.values()) <= PHONE[0]
     assert min(widths.values()) > 200
