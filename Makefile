@@ -59,6 +59,10 @@ search: env ## choose hyper-parameters and the blend on weeks before 2012-04-15
 backtest: env ## every model on the reported weeks, each fitted on the weeks before it
 	@$(BIN)/python -m ml.backtest --from 2012-04-15 --to 2012-06-10 --apart 2012-06-03 --write docs/backtest.md
 
+.PHONY: report
+report: env ## pictures, results and scorecard as one page, and slides: report/index.html
+	@$(BIN)/python -m ml.report
+
 .PHONY: docs
 docs: env ## the documentation site with lineage: target/static_index.html, column_lineage.html
 	@$(BIN)/dbt docs generate --static
@@ -76,13 +80,13 @@ test-full: env ## the tests that take longer, and those on real data (PONPARE_RE
 .PHONY: lint
 lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project
 	@$(BIN)/dbt parse --no-partial-parse --quiet
-	@$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests
+	@$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests ml/report/sql
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
 .PHONY: format
 format: env ## mend what the linters can mend
-	@$(BIN)/sqlfluff fix --quiet models analyses tests || true
+	@$(BIN)/sqlfluff fix --quiet models analyses tests ml/report/sql || true
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format --quiet .
 

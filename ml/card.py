@@ -233,11 +233,11 @@ def _features(warehouse: Warehouse) -> Iterator[tuple[str, object]]:
 
 
 def _metrics(run: Run) -> Iterator[tuple[str, object]]:
-    """Yield the published model's metrics; the bins of its calibration stay away."""
+    """Yield the published model's metrics; bins and steps of curves stay away."""
     if run.evaluated_cutoff is None:
         yield ("none", "the run was not evaluated")
     for metric in run.metrics:
-        is_bin = metric.metric.startswith("calibration_")
+        is_bin = metric.metric.startswith(("calibration_", "curve_"))
         if metric.model_name == run.default_model and not is_bin:
             yield (f"{metric.metric}, {metric.slice}", _with_interval(metric))
 

@@ -17,6 +17,8 @@ from ml.grid import ScoredGrid
 from ml.warehouse import Warehouse
 
 CHEAP_YEN = 100
+#: Points of the curves of precision, recall and lift.
+CURVE_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def evaluate(
                 *_unviewed_rows(scores, labels, context, counts),
                 *_probability_rows(scores, labels, of_candidates),
                 *_confusion_rows(scores, labels, thresholds[name]),
+                *_curve_rows(scores, labels),
             )
         ]
     for name, precision in per_user.precision.items():
@@ -300,3 +303,18 @@ def _confusion_rows(
     yield ("precision", "all", true_positives / named if named else float("nan"))
     yield ("recall", "all", true_positives / bought if bought else float("nan"))
     yield ("f1", "all", 2 * true_positives / max(named + bought, 1))
+
+
+def _curve_rows(scores: np.ndarray, labels: np.ndarray) -> Iterator[tuple]:
+    """Yield pairs named and purchases found, from one twentieth of them to all.
+
+    Precision, recall and lift at each step follow from these and from the number of
+    pairs. Thresholds that fall together count once.
+    """
+    bought = np.sort(scores[labels])[::-1]
+    places = np.ceil(len(bought) * np.arange(1, CURVE_STEPS + 1) / CURVE_STEPS)
+    thresholds = np.unique(bought[places.astype(int) - 1])[::-1] if len(bought) else ()
+    for number, threshold in enumerate(thresholds, start=1):
+        step = f"step_{number:02d}"
+        yield ("curve_pairs", step, int(np.count_nonzero(scores >= threshold)))
+        yield ("curve_purchases", step, int(np.count_nonzero(bought >= threshold)))

@@ -14,14 +14,23 @@ from typing import TextIO
 def written_whole(path: Path) -> Iterator[TextIO]:
     """Yield a text file that takes the place of ``path`` when the block ends well.
 
-    An interrupted block leaves what was there before, and nothing beside it.
+    An interrupted block leaves what was there before, and nothing beside it. Whoever
+    may read other new files may read it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _umask() -> int:
+    """Return what is taken from the rights of new files; it cannot be only read."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

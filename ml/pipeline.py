@@ -1,4 +1,4 @@
-"""Run everything on the raw files: build the marts, train, score, build what follows.
+"""Run everything on the raw files: build the marts, train, score, write the report.
 
 Each step is a process of its own, because only one may hold the warehouse open. Ends
 with a table of steps (seconds, peak memory), row counts and results.
@@ -48,6 +48,7 @@ def run_pipeline(cutoff: dt.date | None = None) -> dict[str, Cost]:
         ("dbt build", [dbt, "build"]),
         ("train, evaluate, score", train),
         ("models behind the scores", [dbt, "build", "--select", BEHIND_TRAINING]),
+        ("report", [sys.executable, "-m", "ml.report"]),
     ]
     finished = {}
     for number, (title, command) in enumerate(steps, start=1):

@@ -45,6 +45,8 @@ def print_summary() -> None:
         )
     print(
         "\nnext\n"
+        "  report/index.html\n"
+        "      pictures, results and scorecard, in a browser (make report)\n"
         f"  {chosen}make docs\n"
         "      tables, columns and lineage: target/static_index.html\n"
         f"  {chosen}.venv/bin/python -m ml.query "

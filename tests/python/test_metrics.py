@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ml import metrics
+from ml import evaluate, metrics
 
 
 def labels_of(n_coupons: int, *bought: list[int]) -> np.ndarray:
@@ -273,3 +273,32 @@ def test_the_best_k_are_those_of_a_full_stable_sort():
         scores[generator.random(scores.shape) < 0.3] = -np.inf
         expected = np.argsort(-scores, axis=1, kind="stable")[:, :10]
         np.testing.assert_array_equal(metrics.top_k(scores), expected)
+
+
+def test_points_of_a_curve_by_hand():
+    # purchases at 0.9, 0.7, 0.7 and 0.1: quarters of them are found at 0.9, at 0.7
+    # (both at once) and at 0.1, where 1, 4 and 6 of the pairs stand at or above
+    scores = np.array([[0.9, 0.7, 0.8], [0.7, 0.1, 0.05], [0.3, 0.0, 0.0]])
+    labels = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 0]], dtype=bool)
+    rows = list(evaluate._curve_rows(scores, labels))
+    assert [value for name, _, value in rows if name == "curve_pairs"] == [1, 4, 6]
+    found = [value for name, _, value in rows if name == "curve_purchases"]
+    assert found == [1, 3, 4]
+    assert [step for _, step, _ in rows[::2]] == ["step_01", "step_02", "step_03"]
+
+
+def test_a_curve_needs_a_purchase():
+    scores = np.array([[0.9, 0.7]])
+    assert not list(evaluate._curve_rows(scores, np.zeros((1, 2), dtype=bool)))
+
+
+def test_a_long_curve_has_twenty_points_and_ends_with_every_purchase():
+    generator = np.random.default_rng(0)
+    scores = generator.random((60, 80)).astype(np.float32)
+    labels = generator.random(scores.shape) < scores / 4
+    rows = list(evaluate._curve_rows(scores, labels))
+    found = [value for name, _, value in rows if name == "curve_purchases"]
+    assert len(found) == 20
+    assert found == sorted(found)
+    assert found[-1] == labels.sum()
+    assert found[9] == pytest.approx(labels.sum() / 2, abs=1)

@@ -72,6 +72,14 @@ EXPOSURES = {
     "train": {"training_pairs", "scoring_pairs"},
     "submission": {"recommendations", "purchase_scores"},
     "summary": {"model_leaderboard", "recommendations"},
+    "report": {
+        relation
+        for path in (PROJECT_DIR / "ml/report/sql").glob("*.sql")
+        for relation in re.findall(
+            r"\b(?:core|features|ml|reporting|seeds)\.(\w+)",
+            path.read_text(encoding="utf-8"),
+        )
+    },
 }
 
 _TEST = {"name", "description", "arguments", "config"}

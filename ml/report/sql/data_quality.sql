@@ -1,0 +1,3 @@
+-- grain: one row
+select count(*) as n_untranslated
+from reporting.untranslated_values
