@@ -74,7 +74,7 @@ class TwoBranchNetwork(RankedModel):
     def __init__(
         self,
         tower_units: tuple[int, ...] = (32,),
-        n_factors: int = 8,
+        n_factors: int = 16,
         pair_units: tuple[int, ...] = (32,),
         n_vector: int = 4,
         loss: str = "softmax",
