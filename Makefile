@@ -39,6 +39,10 @@ $(VENV)/installed: requirements.txt
 	OpenMP library (on Debian and Ubuntu: apt-get install libgomp1; on macOS: brew install libomp)" >&2; exit 1; }
 	@touch $@
 
+.PHONY: torch
+torch: env ## add PyTorch to .venv, for the model two_branch_network (optional)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
+
 .PHONY: sample
 sample: env ## synthetic sample data in data/sample (SAMPLE_USERS, SAMPLE_SEED)
 	@$(BIN)/python -m ml.sample_data --users $(SAMPLE_USERS) --seed $(SAMPLE_SEED) --out data/sample

@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--model",
         default="logistic_regression",
+        type=cli.model_name,
         choices=MODELS,
         help="(default: %(default)s)",
     )

@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--models",
         nargs="+",
+        type=cli.model_name,
         choices=MODELS,
         metavar="MODEL",
         help=f"models to measure: {', '.join(MODELS)} (default: all)",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ml import settings
+from ml.models import LEFT_OUT
 from ml.raw_files import RawFileError
 from ml.registry import ModelFileError
 from ml.warehouse import WarehouseError
@@ -48,6 +49,13 @@ def date(text: str) -> dt.date:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a date like 2012-06-10"
         ) from error
+
+
+def model_name(text: str) -> str:
+    """Pass a model's name on to argparse, unless an optional extra is missing."""
+    if text in LEFT_OUT:
+        raise argparse.ArgumentTypeError(LEFT_OUT[text])
+    return text
 
 
 def check_writable(path: Path | None) -> None:

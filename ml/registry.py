@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ml import settings
 from ml.files import written_whole
-from ml.models import MODELS, PurchaseModel
+from ml.models import KNOWN, PurchaseModel
 from ml.warehouse import Column
 
 FORMAT = 1
@@ -56,7 +56,7 @@ def load_model(path: Path, columns: Sequence[Column] | None = None) -> PurchaseM
                 f"{path} has format {content['format']}, this version reads {FORMAT}: "
                 "train again with `python -m ml.train`."
             )
-        model_class = MODELS[content["name"]]
+        model_class = KNOWN[content["name"]]
         model = model_class(**content["parameters"]).restore(content["state"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(

@@ -8,15 +8,28 @@ from ml.models.competition_cosine import CompetitionCosine
 from ml.models.cosine import Cosine
 from ml.models.popularity import Popularity
 from ml.models.reference import FrozenReference
+from ml.models.two_branch import TwoBranchNetwork, has_torch
 
-#: All models; a blend comes after its members.
-MODELS: dict[str, type[PurchaseModel]] = {
+#: All models that a file may hold; a blend comes after its members.
+KNOWN: dict[str, type[PurchaseModel]] = {
     model.name: model
     for model in (
         *(Popularity, Cosine, CompetitionCosine, FrozenReference),
-        *(*MEMBERS.values(), Blend),
+        *(*MEMBERS.values(), TwoBranchNetwork, Blend),
     )
 }
+#: Models that cannot be fitted here because an optional extra is missing, with what
+#: to do about it.
+LEFT_OUT: dict[str, str] = (
+    {}
+    if has_torch()
+    else {
+        TwoBranchNetwork.name: f"{TwoBranchNetwork.name} needs PyTorch, an optional "
+        "extra that is not installed: run `make torch`."
+    }
+)
+#: Models that can be fitted; a blend comes after its members.
+MODELS = {name: model for name, model in KNOWN.items() if name not in LEFT_OUT}
 
 
 def build(name: str, parameters: dict, random_state: int) -> PurchaseModel:

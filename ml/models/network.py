@@ -92,7 +92,7 @@ class NeuralNetwork(RankedModel):
                 network.fit(inputs, training.label)
             self.layers_.append(
                 [
-                    (_rounded(weights.astype(np.float64)), bias.astype(np.float64))
+                    (rounded(weights.astype(np.float64)), bias.astype(np.float64))
                     for weights, bias in zip(
                         network.coefs_, network.intercepts_, strict=True
                     )
@@ -165,13 +165,13 @@ class NeuralNetwork(RankedModel):
         log_odds = np.zeros(len(inputs), dtype=np.float64)
         for start in range(0, len(inputs), BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
-            block = _rounded(inputs[rows].astype(np.float64))
+            block = rounded(inputs[rows].astype(np.float64))
             for network in self.layers_:
                 values = block
                 for weights, bias in network[:-1]:
                     values = values @ weights
                     values += bias
-                    values = _rounded(np.maximum(values, 0, out=values))
+                    values = rounded(np.maximum(values, 0, out=values))
                 weights, bias = network[-1]
                 log_odds[rows] += (values @ weights)[:, 0] + bias[0]
         return log_odds / len(self.layers_)
@@ -200,7 +200,7 @@ class NeuralNetwork(RankedModel):
         return total / len(self.layers_)
 
 
-def _rounded(values: np.ndarray) -> np.ndarray:
+def rounded(values: np.ndarray) -> np.ndarray:
     """Round float64 values to whole multiples of ``UNIT``, in place; return them."""
     values *= 1 / UNIT
     np.rint(values, out=values)

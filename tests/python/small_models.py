@@ -24,6 +24,14 @@ SMALL: dict[str, dict] = {
         "n_networks": 1,
         "calibration_share": 0.3,
     },
+    "two_branch_network": {
+        "tower_units": [8],
+        "n_factors": 4,
+        "pair_units": [8],
+        "learning_rate": 0.01,
+        "n_networks": 1,
+        "calibration_share": 0.3,
+    },
 }
 SMALL["blend"] = {
     "weights": {

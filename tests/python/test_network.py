@@ -26,7 +26,7 @@ def model(training) -> NeuralNetwork:
 def test_values_are_rounded_to_whole_multiples_of_the_unit():
     unit = network.UNIT
     values = np.array([0.0, 0.4, 0.6, -1.4, 7.0]) * unit
-    assert network._rounded(values).tolist() == [0, 0, unit, -unit, 7 * unit]
+    assert network.rounded(values).tolist() == [0, 0, unit, -unit, 7 * unit]
 
 
 def test_a_score_does_not_depend_on_the_place_of_its_row(model, training, monkeypatch):
