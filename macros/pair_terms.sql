@@ -142,7 +142,7 @@ case users.user_sex
 {# The training pairs of one part; the table is made of the first, the others follow. #}
 {% macro training_part(part) -%}
 {{ pair_features(
-    ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer'], part=part
+    ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer', 'is_viewed'], part=part
 ) }}
 {%- endmacro %}
 

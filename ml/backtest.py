@@ -21,7 +21,7 @@ from ml import cli, metrics
 from ml.backtest_page import Summary, page, text
 from ml.chosen import ChosenSettings, read_chosen
 from ml.evaluate import Metric
-from ml.fitting import Evaluation, fit_models, measure, score
+from ml.fitting import Evaluation, fit_models, measure, possible_models, score
 from ml.models import MODELS
 from ml.progress import peak_memory_mb
 from ml.publish import insert_rows, metric_rows
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=cli.model_name,
         choices=MODELS,
         metavar="MODEL",
-        help=f"models to measure: {', '.join(MODELS)} (default: all)",
+        help=f"models to measure: {', '.join(MODELS)} (default: all "
+        "that the data allow)",
     )
     parser.add_argument(
         "--apart",
@@ -84,9 +85,10 @@ def backtest(options: argparse.Namespace) -> list[Summary]:
         fingerprint = warehouse.data_fingerprint()
         chosen = read_chosen(warehouse)
         labelled = [c.date for c in warehouse.cutoffs() if c.is_labelled]
+        names = options.models or possible_models(warehouse)
     weeks = weeks_between(labelled, options.first, options.last)
     run_id = f"backtest-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
-    names = [n for n in MODELS if options.models is None or n in options.models]
+    names = [name for name in MODELS if name in names]
     reference = chosen.default_model if chosen.default_model in names else names[-1]
     print(f"  settings: {chosen.source}", file=sys.stderr)
     done: dict[dt.date, Evaluation] = {}
@@ -107,9 +109,24 @@ def backtest(options: argparse.Namespace) -> list[Summary]:
         _publish(warehouse, fingerprint, [], f"{run_id}-mean", means, weeks[-1])
     print(f"\n{text(done, summaries, reference)}")
     if options.write is not None:
-        made = page(done, summaries, reference, chosen.source, code_version())
+        made = page(
+            *(done, summaries, reference, _command(options)),
+            *(chosen.source, code_version()),
+        )
         options.write.write_text(made, encoding="utf-8")
     return summaries
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command that repeats the run and writes its page."""
+    words = ["python -m ml.backtest", f"--from {options.first} --to {options.last}"]
+    if options.models:
+        words.append(f"--models {' '.join(options.models)}")
+    if options.apart:
+        words.append(f"--apart {' '.join(map(str, options.apart))}")
+    if options.seed:
+        words.append(f"--seed {options.seed}")
+    return " ".join([*words, "--write FILE"])
 
 
 def weeks_between(

@@ -46,6 +46,7 @@ def page(
     done: Mapping[dt.date, Evaluation],
     summaries: Sequence[Summary],
     reference: str,
+    command: str,
     source: str,
     version: str,
 ) -> str:
@@ -56,11 +57,10 @@ def page(
     head = [
         "# Backtest",
         "",
-        f"Written by `python -m ml.backtest --from {weeks[0]} --to {weeks[-1]} "
-        f"--write` on {kind} of {n_users:,} users (version {version}). Each week is "
-        "measured with models fitted on the weeks before it. MAP@10 is over all users "
-        "of the user list; intervals are 95 % bootstrap intervals over users, "
-        f"differences are paired. Settings: {source}.",
+        f"Written by `{command}` on {kind} of {n_users:,} users (version {version}). "
+        "Each week is measured with models fitted on the weeks before it. MAP@10 is "
+        "over all users of the user list; intervals are 95 % bootstrap intervals over "
+        f"users, differences are paired. Settings: {source}.",
         "",
     ]
     return "\n".join([*head, *_sections(done, summaries, reference)]) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,12 +14,13 @@ from ml.chosen import parameters_text
 from ml.evaluate import Metric, PerUser, evaluate, read_context
 from ml.grid import ScoredGrid, score_grid
 from ml.latency import ranking_latency_ms
-from ml.models import PurchaseModel, build
+from ml.models import MODELS, PurchaseModel, build
 from ml.models.blend import Blend
 from ml.models.sampling import thin_negatives
 from ml.pairs import (
     FeatureContract,
     TrainingSet,
+    has_views,
     read_candidates,
     read_contract,
     read_labels,
@@ -73,6 +75,16 @@ class Evaluation:
     metrics: list[Metric]
     per_user: PerUser
     model_rows: list[dict]
+
+
+def possible_models(warehouse: Warehouse) -> list[str]:
+    """Return the models that can be fitted on these data, and say which cannot."""
+    without = [name for name, model in MODELS.items() if model.needs_views]
+    if has_views(warehouse):
+        without = []
+    for name in without:
+        print(f"  {name} is left out: the data have no visit log", file=sys.stderr)
+    return [name for name in MODELS if name not in without]
 
 
 def fit_models(

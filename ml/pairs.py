@@ -149,6 +149,9 @@ class TrainingSet:
         One over the probability with which the pair was sampled.
     cutoff : ndarray of datetime64[D], shape (n,)
     user_id, coupon_id : ndarray of int32, shape (n,)
+    viewed : ndarray of bool, shape (n,)
+        Whether the user looked at the coupon in the week or bought it; None if the
+        data have no visit log.
     """
 
     features: Features
@@ -157,6 +160,7 @@ class TrainingSet:
     cutoff: np.ndarray
     user_id: np.ndarray
     coupon_id: np.ndarray
+    viewed: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -170,6 +174,7 @@ class TrainingSet:
             self.cutoff[rows],
             self.user_id[rows],
             self.coupon_id[rows],
+            None if self.viewed is None else self.viewed[rows],
         )
 
 
@@ -276,9 +281,10 @@ def read_training_set(
         cutoff=np.empty(n_rows, dtype="datetime64[D]"),
         user_id=np.empty(n_rows, dtype=np.int32),
         coupon_id=np.empty(n_rows, dtype=np.int32),
+        viewed=np.empty(n_rows, dtype=bool) if has_views(warehouse) else None,
     )
     query = (
-        f"select user_id, coupon_id, label, weight, {_list(contract)} "
+        f"select user_id, coupon_id, label, weight, is_viewed, {_list(contract)} "
         "from ml.training_pairs where cutoff_date = ?"
     )
     start = 0
@@ -298,6 +304,8 @@ def read_training_set(
         training.cutoff[rows] = np.datetime64(cutoff)
         training.user_id[rows] = user_id[order]
         training.coupon_id[rows] = coupon_id[order]
+        if training.viewed is not None:
+            training.viewed[rows] = week["is_viewed"].to_numpy()[order]
     if not training.label.any():
         raise WarehouseError(
             f"nobody bought a candidate coupon in the weeks {min(cutoffs)} .. "
@@ -306,6 +314,14 @@ def read_training_set(
     # models are fitted next, and need the room
     warehouse.release_memory()
     return training
+
+
+def has_views(warehouse: Warehouse) -> bool:
+    """Return whether it is known of every training pair if it was looked at."""
+    [(n_unknown,)] = warehouse.rows(
+        "select count(*) from ml.training_pairs where is_viewed is null"
+    )
+    return n_unknown == 0
 
 
 def read_candidates(warehouse: Warehouse, cutoff: dt.date) -> Candidates:

@@ -18,10 +18,17 @@ import pyarrow as pa
 from ml import cli, metrics, settings
 from ml.card import card_rows, write_card
 from ml.chosen import read_chosen
-from ml.fitting import Fitted, fit_models, measure, model_row, score
+from ml.fitting import (
+    Fitted,
+    fit_models,
+    measure,
+    model_row,
+    possible_models,
+    score,
+)
 from ml.grid import ScoredGrid
 from ml.misses import find_misses, with_reasons
-from ml.models import MODELS, PurchaseModel
+from ml.models import PurchaseModel
 from ml.models.blend import Blend
 from ml.models.reference import FrozenReference
 from ml.pairs import read_labels, read_pairs
@@ -91,10 +98,12 @@ def _compute(
 
     evaluation, fitted, grid, misses = None, None, None, None
     if known:
-        names = (name for name in MODELS if name not in ONLY_IN_BACKTESTS)
-        fitted = fit_models(
-            warehouse, known, {n: chosen.parameters[n] for n in names}, random_state
-        )
+        parameters = {
+            name: chosen.parameters[name]
+            for name in possible_models(warehouse)
+            if name not in ONLY_IN_BACKTESTS
+        }
+        fitted = fit_models(warehouse, known, parameters, random_state)
         grid = score(warehouse, fitted, evaluated.date)
         evaluation = measure(
             warehouse, fitted, grid, chosen.default_model, random_state

@@ -6,6 +6,7 @@ from ml.models.base import PurchaseModel
 from ml.models.blend import MEMBERS, Blend
 from ml.models.competition_cosine import CompetitionCosine
 from ml.models.cosine import Cosine
+from ml.models.funnel import Funnel
 from ml.models.popularity import Popularity
 from ml.models.reference import FrozenReference
 from ml.models.two_branch import TwoBranchNetwork, has_torch
@@ -15,7 +16,7 @@ KNOWN: dict[str, type[PurchaseModel]] = {
     model.name: model
     for model in (
         *(Popularity, Cosine, CompetitionCosine, FrozenReference),
-        *(*MEMBERS.values(), TwoBranchNetwork, Blend),
+        *(*MEMBERS.values(), Funnel, TwoBranchNetwork, Blend),
     )
 }
 #: Models that cannot be fitted here because an optional extra is missing, with what

@@ -23,6 +23,8 @@ class PurchaseModel(ABC):
 
     #: Name in tables and model files.
     name: str
+    #: Whether it learns from what was looked at, which needs a visit log.
+    needs_views = False
 
     contract_: FeatureContract
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ml.models.base import PurchaseModel
@@ -50,7 +52,7 @@ class FrozenReference(PurchaseModel):
     def fit(self, training: TrainingSet) -> FrozenReference:
         """Fit one set of trees per seed."""
         self.contract_ = training.features.contract
-        training = _with_features(training, self._features(training.features))
+        training = replace(training, features=self._features(training.features))
         self.members_ = [member.fit(training) for member in self._unfitted()]
         return self
 
@@ -125,14 +127,3 @@ class FrozenReference(PurchaseModel):
         )
         columns = [whole.names.index(name) for name in contract.names]
         return Features(contract, features.values[:, columns])
-
-
-def _with_features(training: TrainingSet, features: Features) -> TrainingSet:
-    return TrainingSet(
-        features,
-        training.label,
-        training.weight,
-        training.cutoff,
-        training.user_id,
-        training.coupon_id,
-    )

@@ -72,6 +72,7 @@ class BoostedTrees(RankedModel):
         data = lgb.Dataset(
             training.features.values,
             training.label,
+            weight=self.weights(weight),
             group=self.groups(training),
             categorical_feature=[
                 n_numeric + column for column in range(len(self.contract_.categories))
@@ -99,6 +100,10 @@ class BoostedTrees(RankedModel):
             data,
             num_boost_round=self.n_trees,
         )
+
+    def weights(self, weight: np.ndarray) -> np.ndarray | None:
+        """Return how much each pair counts, None for alike."""
+        return None
 
     def groups(self, training: TrainingSet) -> np.ndarray | None:
         """Return the sizes of the lists that are ranked, if the objective has lists."""

@@ -70,7 +70,7 @@ negatives as (
     where bought.coupon_id is null
 ),
 
-sampled_pairs as (
+labelled as (
     select
         cutoff_date,
         user_id,
@@ -88,6 +88,23 @@ sampled_pairs as (
         is_buyer,
         1 / inclusion_probability as weight
     from negatives
+),
+
+sampled_pairs as (
+    select
+        labelled.*,
+        case
+            when files.has_visit_log
+                then labelled.label or weeks.n_views is not null
+        end as is_viewed
+    from labelled
+    cross join {{ ref('data_fingerprint') }} as files
+    left join {{ ref('int_user_coupon_weeks') }} as weeks
+        on
+            labelled.cutoff_date = weeks.week_start_date
+            and labelled.user_id = weeks.user_id
+            and labelled.coupon_id = weeks.coupon_id
+            and weeks.n_views > 0
 )
 
 select * from sampled_pairs

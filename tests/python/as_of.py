@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from ml.settings import build_memory_limit
+
 #: Not comparable by nature: whether a week is over cannot be known at its start.
 NOT_COMPARED = {("cutoffs", "is_labelled")}
 
@@ -62,7 +64,7 @@ def differences(full: Path, cut: Path, cutoff: dt.date) -> dict[str, list[str]]:
     marts = feature_marts(full)
     assert marts == feature_marts(cut)
     found = {}
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"memory_limit": build_memory_limit()}) as connection:
         connection.execute(f"attach '{full}' as full_db (read_only)")
         connection.execute(f"attach '{cut}' as cut_db (read_only)")
         for schema, mart in marts:

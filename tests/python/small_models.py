@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ml.models import MODELS, PurchaseModel, build
+from ml.models import MEMBERS, MODELS, PurchaseModel, build
 
 _TREES = {
     "n_trees": 30,
@@ -33,6 +33,11 @@ SMALL: dict[str, dict] = {
         "calibration_share": 0.3,
     },
 }
+SMALL["funnel"] = {
+    "view": {k: v for k, v in _TREES.items() if k != "calibration_share"},
+    "purchase": {k: v for k, v in _TREES.items() if k != "calibration_share"},
+    "calibration_share": 0.3,
+}
 SMALL["blend"] = {
     "weights": {
         "logistic_regression": 0.4,
@@ -40,7 +45,7 @@ SMALL["blend"] = {
         "lightgbm_ranking": 0.2,
         "neural_network": 0.2,
     },
-    "parameters_of": dict(SMALL),
+    "parameters_of": {name: SMALL[name] for name in MEMBERS},
 }
 
 

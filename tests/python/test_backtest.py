@@ -148,10 +148,12 @@ def test_the_page_shows_means_weeks_and_measures(done, monkeypatch, tmp_path):
             *(0.25, 0.0, 0.5),
         ),
     ]
-    made = page(done, summaries, "cosine", "here", "1.2").splitlines()
+    made = page(
+        done, summaries, "cosine", "python -m ml.backtest --seed 3", "here", "1.2"
+    ).splitlines()
     assert made[2].startswith(
-        "Written by `python -m ml.backtest --from 2012-03-18 --to 2012-03-25 --write` "
-        "on real data of 3 users (version 1.2)."
+        "Written by `python -m ml.backtest --seed 3` on real data of 3 users "
+        "(version 1.2)."
     )
     assert made[2].endswith("Settings: here.")
     # the best first; 0.25 of 0.05 is five times as much
@@ -199,6 +201,13 @@ def tested(sample_world, tmp_path_factory):
 
 def rows(tested, query: str) -> list[tuple]:
     return tested[0].execute(query).fetchall()
+
+
+def test_the_page_names_the_command_that_repeats_it(tested):
+    assert (
+        "`python -m ml.backtest --from 2012-06-10 --to 2012-06-17 "
+        "--models popularity cosine --apart 2012-06-17 --write FILE`" in tested[1]
+    )
 
 
 def test_every_week_is_a_run_fitted_on_all_weeks_before(tested):

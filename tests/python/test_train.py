@@ -320,7 +320,10 @@ def test_the_four_required_files_are_enough(sample_dir, tmp_path):
     world = World(data, tmp_path / "required.duckdb")
     world.dbt("build")
     use_small_models(world)
-    world.python("-m", "ml.train")
+    done = world.python("-m", "ml.train")
+    assert "funnel is left out: the data have no visit log" in done.stderr
+    trained = rows(world, "select distinct model_name from ml.model_runs")
+    assert {name for (name,) in trained} == TRAINED - {"funnel"}
     assert rows(world, "select count(*) > 0 from reporting.recommendations") == [
         (True,)
     ]
