@@ -172,7 +172,16 @@ KEYS = {
             "depends_on": "any",
         }
     ],
-    "analyses": [{"name": None, "description": None}],
+    "analyses": [
+        {
+            "name": None,
+            "description": None,
+            "config": {"meta": {"shown": "any"}},
+            "columns": [
+                {"name": None, "description": None, "config": {"meta": {"role": None}}}
+            ],
+        }
+    ],
     "data_tests": [{"name": None, "description": None}],
     "macros": [
         {
