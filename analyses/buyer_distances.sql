@@ -2,7 +2,8 @@
 --
 -- On the competition's files (purchases up to 2012-06-16, see the README) by users with
 -- a prefecture, 31 % of the purchases are of a shop in their own (published: 30.9 %)
--- and half lie within 50 km. Genres are of three kinds:
+-- and half lie within 50 km. Genres are of three kinds: used on the spot, travelled to,
+-- and sent.
 --
 -- on the spot: hair 74 %, beauty and nail 68 to 70 %, spa, relaxation and food 62 to
 --   66 % in the own prefecture, about nine in ten or more within 50 km.

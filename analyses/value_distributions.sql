@@ -1,10 +1,11 @@
 -- question: how are prices, discounts, periods, ages and purchase counts distributed?
 --
--- On the competition's files (purchases up to 2012-06-16, see the README):
+-- On the competition's files (purchases up to 2012-06-16, see the README) prices,
+-- purchases of a user and purchases of a coupon are long to the right: a few values lie
+-- far above the rest. Hence bands, medians and shares instead of means.
 --
--- prices: long to the right. Half of the coupons cost 1,560 to 4,800 yen (median
---   2,750), 8 % more than 10,000; list prices reach 680,000. Hence bands and medians
---   instead of means.
+-- prices: half of the coupons cost 1,560 to 4,800 yen (median 2,750), 8 % more than
+--   10,000; list prices reach 680,000.
 -- discounts: a floor of 50 % with few exceptions (0.6 % are below), 39 % at exactly 50,
 --   six in ten of the rest between 51 and 65.
 -- days on sale: two to four for 83 % of the coupons; above seven days 32 coupons.

@@ -112,7 +112,7 @@ answers as (
     group by is_seen_before_sale
     union all
     select
-        '4 days from first view to purchase' as question,
+        '4 days between first view and purchase' as question,
         case
             when n_days_to_purchase <= 3 then cast(n_days_to_purchase as varchar)
             when n_days_to_purchase <= 7 then '4-7'
