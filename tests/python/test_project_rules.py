@@ -87,6 +87,8 @@ _META = {
     "role": None,
     "group": None,
     "null_means": None,
+    "nulls": None,
+    "cells": None,
     "window": None,
     "reason": None,
     "reason_when": None,
