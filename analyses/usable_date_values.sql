@@ -1,6 +1,7 @@
 -- question: what do the values 0, 1, 2 and null of USABLE_DATE_* mean?
 --
--- The competition's data page does not say. On the competition's files:
+-- The competition's data page does not say. On the competition's files 1 reads as
+-- usable, 0 as not usable, 2 as usable on conditions and null as no rule about days.
 --
 -- null: the coupon has no rule about days. The nine columns are null together or not at
 --   all (null for 36 % of the coupons), and null follows the kind of coupon: all

@@ -19,13 +19,16 @@ def dbt_command() -> str:
     return str(Path(sys.executable).parent / "dbt")
 
 
-def read_manifest(compiled: bool = False) -> dict:
+def read_manifest(compiled: bool = False, select: str | None = None) -> dict:
     """Return dbt's manifest of the project as it stands; nothing is left behind.
 
     Parameters
     ----------
     compiled
-        With the SQL of each model as `compiled_code`; takes about ten seconds longer.
+        With the SQL of each model as `compiled_code`, as the warehouse in use would
+        run it; takes about ten seconds longer.
+    select
+        What is compiled, in dbt's words; by default everything.
 
     Raises
     ------
@@ -34,15 +37,20 @@ def read_manifest(compiled: bool = False) -> dict:
     """
     verb = "compile" if compiled else "parse"
     without_warehouse = ("--no-introspect", "--no-populate-cache") if compiled else ()
+    selection = ("--select", select) if select else ()
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
             [
                 *(dbt_command(), verb, "--no-partial-parse", "--no-use-colors"),
                 *("--target-path", directory, "--log-path", directory),
-                *without_warehouse,
+                *(*without_warehouse, *selection),
             ],
             cwd=settings.PROJECT_DIR,
-            env={**os.environ, "PONPARE_DB": str(Path(directory) / "unused.duckdb")},
+            # named as the warehouse in use, whose tables compiled SQL names
+            env={
+                **os.environ,
+                "PONPARE_DB": str(Path(directory) / settings.warehouse_path().name),
+            },
             capture_output=True,
             text=True,
             check=False,

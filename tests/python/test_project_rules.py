@@ -87,6 +87,8 @@ _META = {
     "role": None,
     "group": None,
     "null_means": None,
+    "nulls": None,
+    "cells": None,
     "window": None,
     "reason": None,
     "reason_when": None,
@@ -172,7 +174,16 @@ KEYS = {
             "depends_on": "any",
         }
     ],
-    "analyses": [{"name": None, "description": None}],
+    "analyses": [
+        {
+            "name": None,
+            "description": None,
+            "config": {"meta": {"shown": "any"}},
+            "columns": [
+                {"name": None, "description": None, "config": {"meta": {"role": None}}}
+            ],
+        }
+    ],
     "data_tests": [{"name": None, "description": None}],
     "macros": [
         {
