@@ -103,6 +103,14 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 catalogue: env ## write docs/features.md, the catalogue of features, from the YAML
 	@$(BIN)/python -m ml.catalogue --write docs/features.md
 
+.PHONY: columns
+columns: env ## write docs/columns.md, what became of every column of the files
+	@$(BIN)/python -m ml.inventory --write docs/columns.md
+
+.PHONY: explore
+explore: env ## the questions of analyses/, to be answered with python -m ml.explore NAME
+	@$(BIN)/python -m ml.explore
+
 .PHONY: calibrate
 calibrate: env ## measure a full-size sample against published statistics of the real data
 	@$(BIN)/python -m ml.sample_data --users 22873 --seed $(SAMPLE_SEED) --out data/full
