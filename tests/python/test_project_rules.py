@@ -384,7 +384,8 @@ def test_marts_have_enforced_contracts(models):
         (
             name
             for name, node in models.items()
-            if node["fqn"][1] in {"marts", "quarantine"} and not node["contract"]["enforced"]
+            if node["fqn"][1] in {"marts", "quarantine"}
+            and not node["contract"]["enforced"]
         ),
         "contracts of marts and of the quarantine are enforced",
     )
