@@ -53,10 +53,9 @@
 
 {# Rule: the moment lies in the years that the calendar has. #}
 {% macro rule_in_calendar(column) -%}
-    {%- set value = read_timestamp(column) -%}
     {{ return([
-        value ~ " < cast('2010-07-01' as timestamp) or "
-        ~ value ~ " >= cast('2014-01-01' as timestamp)",
+        read_timestamp(column) ~ " not between cast('2010-07-01' as timestamp)"
+        ~ " and cast('2013-12-31 23:59:59' as timestamp)",
         column ~ ' is not within July 2010 to December 2013',
     ]) }}
 {%- endmacro %}

@@ -109,7 +109,11 @@ select
     {% endfor -%}
     contradiction
 from {{ checked }}
-where file_line not in (select file_line from {{ quarantined }})
+where
+    file_line not in (
+        select refused.file_line
+        from {{ quarantined }} as refused
+    )
 {%- endmacro %}
 
 {# What in the row of a coupon contradicts itself, in words; null for most coupons. #}

@@ -213,6 +213,11 @@ def _inspect(data_dir: Path, own_cache: Path, source: SourceFile) -> RawFile:
             f"{','.join(header)!r}. Use the file as the competition gives it."
         )
     facts = _remembered_facts(path, found, header, own_cache)
+    if source.is_required and facts.n_rows == 0:
+        raise RawFileError(
+            f"{found} has a header and no rows: copy or download it again, the project "
+            "needs what it holds."
+        )
     return RawFile(source, path, header, path.stat().st_size, facts)
 
 
@@ -358,10 +363,11 @@ def _check_bytes(path: Path, shown_as: Path) -> _Text:
 def _wrong_encoding(path: Path, shown_as: Path) -> RawFileError:
     """Return the error for a file that is not UTF-8: where, and what it looks like."""
     content = path.read_bytes()
+    plain_name = shown_as.name.removesuffix(".zip")
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return RawFileError(
             f"{shown_as} is UTF-16, not UTF-8: convert it "
-            f"(`iconv -f UTF-16 -t UTF-8 {shown_as.name}`)."
+            f"(`iconv -f UTF-16 -t UTF-8 {plain_name}`)."
         )
     try:
         content.decode("utf-8")
@@ -383,7 +389,7 @@ def _wrong_encoding(path: Path, shown_as: Path) -> RawFileError:
             continue
         return RawFileError(
             f"{where}: not UTF-8 but, it seems, {name}: convert the file "
-            f"(`iconv -f {codec.upper().replace('_', '-')} -t UTF-8 {shown_as.name}`)."
+            f"(`iconv -f {codec.upper().replace('_', '-')} -t UTF-8 {plain_name}`)."
         )
     return RawFileError(
         f"{where}: not UTF-8, nor any other encoding that is known here: save the file "

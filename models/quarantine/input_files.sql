@@ -1,5 +1,6 @@
 -- grain: one row per source file
-{{ config(post_hook=after_commit("{{ stop_if_too_broken(this) }}")) }}
+-- after the commit, so that what is refused can be looked at when the build stops
+{{ config(post_hook={'sql': '{{ stop_if_too_broken(this) }}', 'transaction': false}) }}
 with refused as (
     {% for file_name, rows_name in input_files() -%}
     select
@@ -31,7 +32,7 @@ ranked as (
         sum(n_rows) over (partition by file_name) as n_rows_of_file,
         row_number() over (
             partition by file_name
-            order by n_rows desc, first_line, rejected_because
+            order by n_rows desc, first_line asc, rejected_because asc
         ) as reason_rank
     from reasons
 ),

@@ -7,4 +7,7 @@ select
     prefecture_ja
 from {{ ref('checked_coupon_areas_train') }}
 where
-    file_line not in (select file_line from {{ ref('quarantined_coupon_areas_train') }})
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_coupon_areas_train') }} as refused
+    )

@@ -9,5 +9,6 @@ select
 from {{ ref('checked_prefecture_locations') }}
 where
     file_line not in (
-        select file_line from {{ ref('quarantined_prefecture_locations') }}
+        select refused.file_line
+        from {{ ref('quarantined_prefecture_locations') }} as refused
     )

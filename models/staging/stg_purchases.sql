@@ -11,4 +11,8 @@ select
 
     purchased_at
 from {{ ref('checked_purchases') }}
-where file_line not in (select file_line from {{ ref('quarantined_purchases') }})
+where
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_purchases') }} as refused
+    )

@@ -13,4 +13,8 @@ select
     registered_at,
     withdrawn_at
 from {{ ref('checked_users') }}
-where file_line not in (select file_line from {{ ref('quarantined_users') }})
+where
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_users') }} as refused
+    )

@@ -13,4 +13,8 @@ select
 
     visited_at
 from {{ ref('checked_visits') }}
-where file_line not in (select file_line from {{ ref('quarantined_visits') }})
+where
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_visits') }} as refused
+    )

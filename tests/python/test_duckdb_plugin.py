@@ -100,8 +100,9 @@ def test_byte_order_mark_and_line_ends_do_not_show(
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_a_header_alone_is_a_view_without_rows(data_dir, ask, end):
-    write_user_list(data_dir, (",".join(COLUMNS["user_list"]) + end).encode())
-    assert ask("select * from raw.user_list") == []
+    text = ",".join(COLUMNS["coupon_visit_train"]) + end
+    (data_dir / "coupon_visit_train.csv").write_bytes(text.encode())
+    assert ask("select * from raw.coupon_visit_train") == []
 
 
 def test_columns_come_by_name_whatever_their_order_and_case(data_dir, ask):

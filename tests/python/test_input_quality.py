@@ -14,6 +14,8 @@ import duckdb
 import pytest
 from warehouses import World
 
+from ml.raw_files import declared_sources
+
 Row = dict[str, str]
 #: What the tests build: everything that staging, core and the summary need.
 UP_TO_SUMMARY = ("+input_quality", "+bridge_coupon_areas", "+dim_areas")
@@ -286,7 +288,7 @@ def pristine(sample_dir, tmp_path_factory) -> World:
     world = World(place / "data", place / "sound.duckdb")
     shutil.copytree(sample_dir, world.data_dir)
     world.dbt(
-        *("build", "--select", "+dim_users"),
+        *("build", "--select", "+dim_users", "resource_type:seed"),
         *("--resource-type", "seed", "--resource-type", "model"),
     )
     shutil.copy(world.database, place / "copy.duckdb")
@@ -332,6 +334,26 @@ def test_a_file_that_is_too_broken_stops_the_build_and_leaves_the_marts(built):
     # and who knows better may build
     built.dbt("run", "--select", "+dim_users", *ALLOWING_MANY)
     assert ask(built, "select count(*) from core.dim_users") == [(296,)]
+
+
+def test_without_the_optional_files_their_tables_are_empty(built):
+    for source in declared_sources():
+        if not source.is_required:
+            (built.data_dir / f"{source.name}.csv").unlink()
+    built.dbt("run", "--select", "+fct_visits", "+stg_coupons_test")
+    assert ask(
+        built,
+        "select file_name from quarantine.input_files "
+        "where not is_present and n_rows_read = 0 and quarantined_share is null "
+        "order by file_name",
+    ) == [
+        ("coupon_area_test",),
+        ("coupon_list_test",),
+        ("coupon_visit_train",),
+        ("prefecture_locations",),
+    ]
+    assert ask(built, "select * from core.fct_visits") == []
+    assert refused(built) == []
 
 
 def test_a_single_refused_row_never_stops_a_build(built):

@@ -123,10 +123,14 @@ def test_an_empty_file_is_named(data_dir, cache_dir, content):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-def test_a_header_alone_will_do(data_dir, cache_dir, end):
-    text = csv_text("user_list", []).rstrip("\n") + end
-    (data_dir / "user_list.csv").write_bytes(text.encode())
-    assert find(data_dir, cache_dir)["user_list"].header == COLUMNS["user_list"]
+def test_a_header_alone_will_do_for_an_optional_file_only(data_dir, cache_dir, end):
+    for name in ("coupon_list_test", "user_list"):
+        text = csv_text(name, []).rstrip("\n") + end
+        (data_dir / f"{name}.csv").write_bytes(text.encode())
+        if name in OPTIONAL:
+            assert find(data_dir, cache_dir)[name].header == COLUMNS[name]
+    with pytest.raises(RawFileError, match=r"user_list\.csv has a header and no rows"):
+        find(data_dir, cache_dir)
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -141,7 +145,8 @@ def test_byte_order_mark_and_line_ends_are_no_part_of_the_header(
 
 def test_columns_may_be_reordered_lower_case_or_more(data_dir, cache_dir):
     columns = (*(c.lower() for c in reversed(COLUMNS["user_list"])), "COMMENT")
-    (data_dir / "user_list.csv").write_text(",".join(columns) + "\n", encoding="utf-8")
+    text = ",".join(columns) + "\n" + "x," * (len(columns) - 1) + "x\n"
+    (data_dir / "user_list.csv").write_text(text, encoding="utf-8")
     assert find(data_dir, cache_dir)["user_list"].header == columns
 
 
