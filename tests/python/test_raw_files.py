@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import re
@@ -339,6 +340,29 @@ def test_a_file_that_breaks_off_in_its_last_line_is_named(
         find(data_dir, cache_dir)
 
 
+@pytest.mark.parametrize("before", ["f" * 32, "NA"])
+@pytest.mark.parametrize(
+    ("last", "is_cut"),
+    [("", True), ("N", True), ("a" * 31, True), ("NA", False), ("a" * 32, False)],
+)
+def test_a_file_that_breaks_off_in_its_last_id_is_named(
+    data_dir, cache_dir, before, last, is_cut
+):
+    text = csv_text("coupon_visit_train", [{"PURCHASEID_hash": before}] * 3)
+    text += "x," * 7 + last
+    path = data_dir / "coupon_visit_train.csv"
+    path.write_text(text)
+    says = r"visit_train\.csv, line 5, column PURCHASEID_hash: the file breaks off"
+    if is_cut:
+        with pytest.raises(RawFileError, match=says):
+            find(data_dir, cache_dir)
+    else:
+        assert find(data_dir, cache_dir)["coupon_visit_train"].facts.n_rows == 4
+    # with its line end the row is whole, whatever it holds
+    path.write_text(text + "\n")
+    assert find(data_dir, cache_dir)["coupon_visit_train"].facts.n_rows == 4
+
+
 def test_a_file_that_breaks_off_within_a_character_is_named(data_dir, cache_dir):
     content = (USERS + "2011-07-01,f,20,NA,東").encode()[:-1]
     (data_dir / "user_list.csv").write_bytes(content)
@@ -512,6 +536,22 @@ def test_a_changed_file_has_another_fingerprint(data_dir, cache_dir):
     assert second["user_list"].fingerprint != first["user_list"].fingerprint
     unchanged = "coupon_list_train"
     assert second[unchanged].fingerprint == first[unchanged].fingerprint
+
+
+def test_facts_of_an_earlier_version_of_the_checks_are_not_believed(
+    data_dir, cache_dir, tmp_path, monkeypatch
+):
+    expected = find(data_dir, cache_dir)["user_list"].facts
+    (register,) = cache_dir.rglob("facts.json")
+    known = json.loads(register.read_text(encoding="utf-8"))
+    for facts in known.values():
+        facts["n_rows"] = 99
+    register.write_text(json.dumps(known), encoding="utf-8")
+    assert find(data_dir, cache_dir)["user_list"].facts.n_rows == 99
+    later = tmp_path / "raw_files.py"
+    later.write_text("# another version", encoding="utf-8")
+    monkeypatch.setattr(raw_files, "__file__", str(later))
+    assert find(data_dir, cache_dir)["user_list"].facts == expected
 
 
 @pytest.mark.parametrize("content", ["", "{"])
