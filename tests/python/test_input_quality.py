@@ -323,7 +323,12 @@ def test_a_file_that_is_too_broken_stops_the_build_and_leaves_the_marts(built):
         "most because SEX_ID is neither f nor m (first in line 6): mend the file or "
         "take a sound copy; the rows are in quarantine.quarantined_users"
     ) in " ".join(done.stdout.split())
-    # what is wrong can be looked at, and the marts are those of before
+    # what is wrong can be looked at, although the pairs were never built, and the marts
+    # are those of before
+    shown = built.python(
+        "-m", "ml.query", "from quarantine.quarantined_users order by file_line limit 1"
+    )
+    assert "SEX_ID is neither f nor m" in shown.stdout
     assert len(refused(built)) == 4
     assert ask(
         built,
