@@ -36,7 +36,7 @@ with counted as (
     {%- if execute -%}
     {%- set source_node = graph.sources.values()
         | selectattr('name', 'equalto', file) | first -%}
-    {%- set columns = source_node.columns -%}
+    {%- set columns = source_node.columns | reject('equalto', 'file_line') | list -%}
     {%- endif -%}
     {%- for column in columns -%}
     {%- set meaning = meanings.get(file ~ '.' ~ column, meanings.get(column, '')) -%}

@@ -54,3 +54,21 @@
 {% macro default__array_element(array, position) -%}
     {{ array }}[{{ position }}]
 {%- endmacro %}
+
+{# A value of another type, or null if it cannot be converted. #}
+{% macro cast_or_null(expression, type) -%}
+    {{ return(adapter.dispatch('cast_or_null', 'ponpare')(expression, type)) }}
+{%- endmacro %}
+
+{% macro default__cast_or_null(expression, type) -%}
+    try_cast({{ expression }} as {{ type }})
+{%- endmacro %}
+
+{# An expression that ends the query with an error, whose text is another expression. #}
+{% macro raise_error(message) -%}
+    {{ return(adapter.dispatch('raise_error', 'ponpare')(message)) }}
+{%- endmacro %}
+
+{% macro default__raise_error(message) -%}
+    error({{ message }})
+{%- endmacro %}

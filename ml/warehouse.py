@@ -201,7 +201,7 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(
-    path: Path | None = None, read_only: bool = False
+    path: Path | None = None, read_only: bool = False, must_be_built: bool = True
 ) -> Iterator[Warehouse]:
     """Open the warehouse file and close it when the block ends.
 
@@ -211,6 +211,9 @@ def open_warehouse(
         DuckDB file; by default :func:`ml.settings.warehouse_path`.
     read_only
         Open without the right to write, so that several readers may share the file.
+    must_be_built
+        Refuse a warehouse that lacks the tables that `ml` works with. Who looks for the
+        reason why a first build stopped does without.
 
     Raises
     ------
@@ -240,7 +243,8 @@ def open_warehouse(
     try:
         connection.execute("set enable_progress_bar = false")
         warehouse = Warehouse(connection)
-        _check_is_built(warehouse, path)
+        if must_be_built:
+            _check_is_built(warehouse, path)
         yield warehouse
     finally:
         connection.close()

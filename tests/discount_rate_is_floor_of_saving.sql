@@ -6,7 +6,8 @@ select
     discount_rate_percent
 from {{ ref('dim_coupons') }}
 where
-    catalog_price_yen > 0
+    contradiction is null
+    and catalog_price_yen > 0
     and (
         100 * (catalog_price_yen - discount_price_yen)
         < discount_rate_percent * catalog_price_yen

@@ -6,4 +6,5 @@ select
     display_days
 from {{ ref('dim_coupons') }}
 where
-    display_days != {{ dbt.datediff('sale_start_at', 'sale_end_at', 'day') }}
+    contradiction is null
+    and display_days != {{ dbt.datediff('sale_start_at', 'sale_end_at', 'day') }}

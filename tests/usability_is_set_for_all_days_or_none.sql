@@ -7,6 +7,7 @@ with coupons as (
         {% endfor -%}
             as n_days_without_rule
     from {{ ref('dim_coupons') }}
+    where contradiction is null
 )
 
 select * from coupons

@@ -1,7 +1,13 @@
 -- grain: one row per coupon and small area of coupon_area_train
+-- depends_on: {{ ref('input_files') }}
 select
-    {{ clean_text('COUPON_ID_hash') }} as coupon_hash,
+    coupon_hash,
 
-    {{ clean_text('SMALL_AREA_NAME') }} as small_area_ja,
-    {{ clean_text('PREF_NAME') }} as prefecture_ja
-from {{ source('ponpare', 'coupon_area_train') }}
+    small_area_ja,
+    prefecture_ja
+from {{ ref('checked_coupon_areas_train') }}
+where
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_coupon_areas_train') }} as refused
+    )

@@ -1,2 +1,3 @@
 -- grain: one row per coupon of coupon_list_train
-{{ stage_coupon_list(source('ponpare', 'coupon_list_train')) }}
+-- depends_on: {{ ref('input_files') }}
+{{ stage_coupon_list(ref('checked_coupons_train'), ref('quarantined_coupons_train')) }}

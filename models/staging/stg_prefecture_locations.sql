@@ -1,8 +1,14 @@
 -- grain: one row per prefecture of prefecture_locations
+-- depends_on: {{ ref('input_files') }}
 select
-    {{ clean_text('PREF_NAME') }} as prefecture_ja,
-    {{ clean_text('PREFECTUAL_OFFICE') }} as office_ja,
+    prefecture_ja,
+    office_ja,
 
-    cast({{ clean_text('LATITUDE') }} as double) as latitude,
-    cast({{ clean_text('LONGITUDE') }} as double) as longitude
-from {{ source('ponpare', 'prefecture_locations') }}
+    latitude,
+    longitude
+from {{ ref('checked_prefecture_locations') }}
+where
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_prefecture_locations') }} as refused
+    )

@@ -1,12 +1,18 @@
 -- grain: one row per purchase of coupon_detail_train
+-- depends_on: {{ ref('input_files') }}
 select
-    {{ clean_text('PURCHASEID_hash') }} as purchase_hash,
-    {{ clean_text('USER_ID_hash') }} as user_hash,
-    {{ clean_text('COUPON_ID_hash') }} as coupon_hash,
+    purchase_hash,
+    user_hash,
+    coupon_hash,
 
-    {{ clean_text('SMALL_AREA_NAME') }} as small_area_ja,
+    small_area_ja,
 
-    cast({{ clean_text('ITEM_COUNT') }} as integer) as item_count,
+    item_count,
 
-    cast({{ clean_text('I_DATE') }} as timestamp) as purchased_at
-from {{ source('ponpare', 'coupon_detail_train') }}
+    purchased_at
+from {{ ref('checked_purchases') }}
+where
+    file_line not in (
+        select refused.file_line
+        from {{ ref('quarantined_purchases') }} as refused
+    )

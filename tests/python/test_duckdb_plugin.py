@@ -68,14 +68,17 @@ def test_na_is_null_and_an_empty_field_is_an_empty_text(data_dir, ask):
 def test_every_column_is_text_as_it_stands(data_dir, ask):
     write_csv(data_dir, "user_list", [{"AGE": "007", "REG_DATE": " 2011-07-01 "}])
     assert ask("select AGE, REG_DATE from raw.user_list") == [("007", " 2011-07-01 ")]
-    types = ask("select distinct column_type from (describe raw.user_list)")
+    types = ask(
+        "select distinct column_type from (describe raw.user_list) "
+        "where column_name != 'file_line'"
+    )
     assert types == [("VARCHAR",)]
 
 
 def test_quoted_commas_quotes_and_line_breaks_are_part_of_the_field(data_dir, ask):
     rows = [{"PREF_NAME": '"東京都,\r\n""23区"""'}, {"PREF_NAME": "大阪府"}]
     write_csv(data_dir, "user_list", rows)
-    assert ask("select PREF_NAME from raw.user_list") == [
+    assert ask("select PREF_NAME from raw.user_list order by file_line") == [
         ('東京都,\r\n"23区"',),
         ("大阪府",),
     ]
@@ -97,8 +100,9 @@ def test_byte_order_mark_and_line_ends_do_not_show(
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
 def test_a_header_alone_is_a_view_without_rows(data_dir, ask, end):
-    write_user_list(data_dir, (",".join(COLUMNS["user_list"]) + end).encode())
-    assert ask("select * from raw.user_list") == []
+    text = ",".join(COLUMNS["coupon_visit_train"]) + end
+    (data_dir / "coupon_visit_train.csv").write_bytes(text.encode())
+    assert ask("select * from raw.coupon_visit_train") == []
 
 
 def test_columns_come_by_name_whatever_their_order_and_case(data_dir, ask):
@@ -108,7 +112,7 @@ def test_columns_come_by_name_whatever_their_order_and_case(data_dir, ask):
         b"none,abc,30,Tokyo,f,NA,2011-07-01\n",
     )
     assert ask("select * from raw.user_list") == [
-        ("2011-07-01", "f", "30", None, "Tokyo", "abc")
+        ("2011-07-01", "f", "30", None, "Tokyo", "abc", 2)
     ]
 
 
@@ -116,7 +120,10 @@ def test_an_absent_optional_file_is_a_view_without_rows(ask):
     for name in OPTIONAL:
         assert ask(f"select * from raw.{name}") == []
         columns = ask(f"select column_name, column_type from (describe raw.{name})")
-        assert columns == [(column, "VARCHAR") for column in COLUMNS[name]]
+        assert columns == [
+            *((column, "VARCHAR") for column in COLUMNS[name]),
+            ("file_line", "BIGINT"),
+        ]
 
 
 def test_a_zipped_file_is_read_like_the_file_itself(data_dir, ask):
@@ -135,8 +142,9 @@ def test_any_directory_name_will_do(tmp_path, monkeypatch, ask, name):
 def test_source_files_lists_what_was_found(data_dir, ask):
     found = ask("select * from raw.source_files order by file_name")
     assert [row[0] for row in found] == sorted(REQUIRED + OPTIONAL)
-    for name, is_present, n_bytes, fingerprint in found:
+    for name, is_present, n_bytes, fingerprint, n_rows in found:
         assert is_present == (name in REQUIRED)
+        assert n_rows == int(is_present)
         if is_present:
             assert n_bytes == (data_dir / f"{name}.csv").stat().st_size
             assert len(fingerprint) == 64
@@ -153,6 +161,37 @@ def test_loading_again_shows_the_files_of_now(data_dir, ask):
     assert ask("select count(*), sum(is_present::int) from raw.source_files") == [
         (len(REQUIRED + OPTIONAL), len(REQUIRED) + 1)
     ]
+
+
+def test_rows_know_their_lines(data_dir, ask):
+    text = csv_text("user_list", [{"AGE": str(n)} for n in range(6)])
+    text = text.replace("x,x,2", '"x\r\nx",x,2').replace("x,x,3", "\nx\nx,x,3")
+    write_user_list(data_dir, text.encode())
+    # row 2 takes the lines 4 and 5; then a blank line, and one with one field
+    assert ask("select AGE, file_line from raw.user_list order by file_line") == [
+        *[("0", 2), ("1", 3), ("2", 4), ("3", 8), ("4", 9), ("5", 10)],
+    ]
+    assert ask("select * from raw.malformed_rows") == [
+        ("user_list", 7, "x", "6 fields expected, 1 found, SEX_ID is missing")
+    ]
+    ((n_rows,),) = ask(
+        "select n_rows from raw.source_files where file_name = 'user_list'"
+    )
+    assert n_rows == 7
+
+
+def test_lines_are_true_whatever_reads_the_file_in_parallel(data_dir, ask, connection):
+    connection.execute("set preserve_insertion_order = false; set threads = 4")
+    rows = [{"AGE": str(n), "PREF_NAME": "p" * 200} for n in range(200_000)]
+    write_csv(data_dir, "user_list", rows)
+    assert ask(
+        "select count(*) from raw.user_list where cast(AGE as bigint) + 2 != file_line"
+    ) == [(0,)]
+    # who does not ask for lines does not pay for them
+    ((_, plan),) = ask("explain select AGE from raw.user_list")
+    assert "row_number" not in plan.lower()
+    ((_, plan),) = ask("explain select file_line from raw.user_list")
+    assert "row_number" in plan.lower()
 
 
 def test_a_directory_that_cannot_be_used_stops_dbt_with_the_sentence(data_dir):

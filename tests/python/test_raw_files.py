@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import multiprocessing
 import os
+import re
+import tempfile
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -119,10 +124,14 @@ def test_an_empty_file_is_named(data_dir, cache_dir, content):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", ""])
-def test_a_header_alone_will_do(data_dir, cache_dir, end):
-    text = csv_text("user_list", []).rstrip("\n") + end
-    (data_dir / "user_list.csv").write_bytes(text.encode())
-    assert find(data_dir, cache_dir)["user_list"].header == COLUMNS["user_list"]
+def test_a_header_alone_will_do_for_an_optional_file_only(data_dir, cache_dir, end):
+    for name in ("coupon_list_test", "user_list"):
+        text = csv_text(name, []).rstrip("\n") + end
+        (data_dir / f"{name}.csv").write_bytes(text.encode())
+        if name in OPTIONAL:
+            assert find(data_dir, cache_dir)[name].header == COLUMNS[name]
+    with pytest.raises(RawFileError, match=r"user_list\.csv has a header and no rows"):
+        find(data_dir, cache_dir)
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
@@ -137,7 +146,8 @@ def test_byte_order_mark_and_line_ends_are_no_part_of_the_header(
 
 def test_columns_may_be_reordered_lower_case_or_more(data_dir, cache_dir):
     columns = (*(c.lower() for c in reversed(COLUMNS["user_list"])), "COMMENT")
-    (data_dir / "user_list.csv").write_text(",".join(columns) + "\n", encoding="utf-8")
+    text = ",".join(columns) + "\n" + "x," * (len(columns) - 1) + "x\n"
+    (data_dir / "user_list.csv").write_text(text, encoding="utf-8")
     assert find(data_dir, cache_dir)["user_list"].header == columns
 
 
@@ -261,11 +271,251 @@ def test_a_broken_zip_is_named_and_leaves_no_copy(data_dir, cache_dir, damage):
     assert not list(cache_dir.rglob(".unpacking-*"))
 
 
-def test_a_file_in_another_encoding_is_named(data_dir, cache_dir):
-    text = csv_text("user_list", [{"PREF_NAME": "東京都"}])
-    (data_dir / "user_list.csv").write_bytes(text.encode("cp932"))
-    with pytest.raises(RawFileError, match=r"user_list\.csv is not UTF-8"):
+@pytest.mark.parametrize(
+    ("codec", "names"),
+    [
+        ("cp932", r"it seems, Shift_JIS \(CP932\).*iconv -f CP932 -t UTF-8 user_list"),
+        ("euc_jp", r"it seems, EUC-JP.*iconv -f EUC-JP -t UTF-8 user_list"),
+    ],
+)
+def test_another_encoding_is_named_with_line_and_column(
+    data_dir, cache_dir, codec, names
+):
+    # far behind the first bytes, which alone would say UTF-8
+    rows = [{}] * 9000 + [{"PREF_NAME": "東京都・横浜市"}, {"PREF_NAME": "神奈川県"}]
+    content = csv_text("user_list", rows).encode(codec)
+    (data_dir / "user_list.csv").write_bytes(content)
+    where = r"user_list\.csv, line 9002, column PREF_NAME: not UTF-8 but, "
+    with pytest.raises(RawFileError, match=where + names):
         find(data_dir, cache_dir)
+
+
+def test_an_encoding_of_the_header_and_utf_16_are_named(data_dir, cache_dir):
+    path = data_dir / "user_list.csv"
+    path.write_bytes(csv_text("user_list", [{}]).replace("AGE", "年").encode("cp932"))
+    with pytest.raises(RawFileError, match=r"line 1: not UTF-8 but, it seems, Shift_"):
+        find(data_dir, cache_dir)
+    path.write_text(csv_text("user_list", [{}]), encoding="utf-16")
+    with pytest.raises(RawFileError, match=r"is UTF-16, not UTF-8: convert it"):
+        find(data_dir, cache_dir)
+
+
+def test_bytes_of_no_encoding_are_named(data_dir, cache_dir):
+    path = data_dir / "user_list.csv"
+    path.write_bytes(csv_text("user_list", [{}]).encode() + b"\x80,\xff\xff\n")
+    with pytest.raises(RawFileError, match=r"line 3, column REG_DATE: not UTF-8, nor"):
+        find(data_dir, cache_dir)
+
+
+def test_a_zero_byte_is_named_with_its_line(data_dir, cache_dir):
+    content = csv_text("user_list", [{}, {}]).encode() + b"\0" * 512
+    (data_dir / "user_list.csv").write_bytes(content)
+    with pytest.raises(RawFileError, match=r"user_list\.csv, line 4: a byte is zero"):
+        find(data_dir, cache_dir)
+
+
+def test_a_character_across_chunks_is_read(data_dir, cache_dir, monkeypatch):
+    monkeypatch.setattr(raw_files, "_CHUNK_BYTES", 7)
+    text = csv_text("user_list", [{"PREF_NAME": "東京都神奈川県"}] * 3)
+    (data_dir / "user_list.csv").write_text(text, encoding="utf-8")
+    assert find(data_dir, cache_dir)["user_list"].facts.n_rows == 3
+
+
+USERS = csv_text("user_list", [{"AGE": str(i)} for i in range(5)])
+
+
+@pytest.mark.parametrize(
+    ("cut", "says"),
+    [
+        (1, r"line 6, SEX_ID is missing: the file breaks off after 1 of 6 fields"),
+        (7, r"line 6, PREF_NAME is missing: the file breaks off after 4 of 6"),
+    ],
+)
+def test_a_file_that_breaks_off_in_its_last_line_is_named(
+    data_dir, cache_dir, cut, says
+):
+    start = USERS.rstrip().rindex("\n") + 1
+    (data_dir / "user_list.csv").write_text(USERS[: start + cut])
+    with pytest.raises(RawFileError, match=rf"user_list\.csv, {says}.*again"):
+        find(data_dir, cache_dir)
+
+
+@pytest.mark.parametrize("before", ["f" * 32, "NA"])
+@pytest.mark.parametrize(
+    ("last", "is_cut"),
+    [("", True), ("N", True), ("a" * 31, True), ("NA", False), ("a" * 32, False)],
+)
+def test_a_file_that_breaks_off_in_its_last_id_is_named(
+    data_dir, cache_dir, before, last, is_cut
+):
+    text = csv_text("coupon_visit_train", [{"PURCHASEID_hash": before}] * 3)
+    text += "x," * 7 + last
+    path = data_dir / "coupon_visit_train.csv"
+    path.write_text(text)
+    says = r"visit_train\.csv, line 5, column PURCHASEID_hash: the file breaks off"
+    if is_cut:
+        with pytest.raises(RawFileError, match=says):
+            find(data_dir, cache_dir)
+    else:
+        assert find(data_dir, cache_dir)["coupon_visit_train"].facts.n_rows == 4
+    # with its line end the row is whole, whatever it holds
+    path.write_text(text + "\n")
+    assert find(data_dir, cache_dir)["coupon_visit_train"].facts.n_rows == 4
+
+
+def test_a_file_that_breaks_off_within_a_character_is_named(data_dir, cache_dir):
+    content = (USERS + "2011-07-01,f,20,NA,東").encode()[:-1]
+    (data_dir / "user_list.csv").write_bytes(content)
+    with pytest.raises(
+        RawFileError, match=r"line 7: the file breaks off in the middle"
+    ):
+        find(data_dir, cache_dir)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['x,"x,1,x,x,x', "x,x,2,x,x,x"],  # never closed
+        ['x,"x"x,1,x,x,x', "x,x,2,x,x,x"],  # text after the end
+    ],
+)
+def test_a_broken_quotation_mark_is_named(data_dir, cache_dir, lines):
+    text = USERS + "\n".join(lines) + "\n"
+    (data_dir / "user_list.csv").write_text(text)
+    with pytest.raises(
+        RawFileError, match=r"user_list\.csv, line 7, column SEX_ID: a quotation mark"
+    ):
+        find(data_dir, cache_dir)
+
+
+def test_a_column_that_is_there_twice_is_named(data_dir, cache_dir):
+    text = USERS.replace("SEX_ID", "age", 1).replace("USER_ID_hash", "SEX_ID", 1)
+    (data_dir / "user_list.csv").write_text(text.replace("REG_DATE", "USER_ID_hash,X"))
+    with pytest.raises(RawFileError, match=r"line 1: column \w+ is"):
+        find(data_dir, cache_dir)
+    twice = USERS.replace("\n", ",x\n").replace("USER_ID_hash,x", "USER_ID_hash,age", 1)
+    (data_dir / "user_list.csv").write_text(twice)
+    with pytest.raises(RawFileError, match=r"line 1: column AGE is there more than"):
+        find(data_dir, cache_dir)
+
+
+def test_rows_with_a_wrong_number_of_fields_are_set_aside(data_dir, cache_dir):
+    lines = USERS.splitlines()
+    lines[2:2] = ["only,two", "", "one,two,three,four,five,six,seven,eight"]
+    (data_dir / "user_list.csv").write_text("\n".join(lines) + "\n")
+    facts = find(data_dir, cache_dir)["user_list"].facts
+    assert facts.n_rows == 7
+    assert [(row.line, row.text, row.reason) for row in facts.malformed] == [
+        (3, "only,two", "6 fields expected, 2 found, AGE is missing"),
+        (
+            5,
+            "one,two,three,four,five,six,seven,eight",
+            "6 fields expected, 8 found",
+        ),
+    ]
+    # the first row is in line 2, the second, after three more lines, in line 6
+    assert facts.line_shifts == ((1, 1), (2, 4))
+    # from the register, too
+    assert find(data_dir, cache_dir)["user_list"].facts == facts
+
+
+def test_a_file_of_malformed_rows_is_refused(data_dir, cache_dir, monkeypatch):
+    monkeypatch.setattr(raw_files, "MAX_MALFORMED", 2)
+    path = data_dir / "user_list.csv"
+    path.write_text(USERS + "a,b\n" * 2)
+    assert len(find(data_dir, cache_dir)["user_list"].facts.malformed) == 2
+    path.write_text(USERS + "a,b\n" * 3)
+    with pytest.raises(
+        RawFileError, match=r"line 7: 6 fields expected, 2 found.*in 3 of 8 rows"
+    ):
+        find(data_dir, cache_dir)
+
+
+@pytest.mark.parametrize(
+    ("text", "n_rows", "shifts"),
+    [
+        (USERS, 5, ((1, 1),)),
+        (USERS.rstrip("\n"), 5, ((1, 1),)),
+        (USERS + "\n\n", 5, ((1, 1),)),
+        (USERS.replace("\n", "\r"), 5, ((1, 1),)),
+        (USERS.replace("x,x,3", '"x\r\nx\nx",x,3'), 5, ((1, 1), (5, 3))),
+        (USERS.replace("x,x,3", "\n\nx,x,3"), 5, ((1, 1), (4, 3))),
+    ],
+)
+def test_rows_are_counted_and_lines_known(data_dir, cache_dir, text, n_rows, shifts):
+    (data_dir / "user_list.csv").write_text(text, newline="")
+    facts = find(data_dir, cache_dir)["user_list"].facts
+    assert (facts.n_rows, facts.line_shifts, facts.malformed) == (n_rows, shifts, ())
+
+
+def test_mixed_line_ends_are_one_sentence(data_dir, cache_dir):
+    text = USERS.replace("\n", "\r\n", 3)
+    (data_dir / "user_list.csv").write_text(text, newline="")
+    with pytest.raises(RawFileError, match=r"user_list\.csv cannot be read as CSV"):
+        find(data_dir, cache_dir)
+
+
+NOBODY = 65534
+
+
+def look_as_nobody(data_dir: Path, cache_dir: Path, answer: Connection) -> None:
+    """Look for the files without any user's rights; send what came of it."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    try:
+        raw_files.declared_sources()
+    except PermissionError:
+        answer.send("skip")
+        return
+    try:
+        find(data_dir, cache_dir)
+        answer.send("found")
+    except RawFileError as error:
+        answer.send(str(error))
+
+
+def told_as_nobody(data_dir: Path, cache_dir: Path) -> str:
+    """Return what a user is told to whom no file here belongs; skip if none is so.
+
+    Root may read any file, so that the child gives its rights up. It is forked, because
+    another user may not be allowed to start this Python.
+    """
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork here: a child cannot give its rights up")
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=look_as_nobody, args=(data_dir, cache_dir, sender))
+    child.start()
+    told = receiver.recv() if receiver.poll(60) else "no answer"
+    child.join()
+    if told == "skip":
+        pytest.skip("the project's own files cannot be read by a user without rights")
+    return told
+
+
+@pytest.mark.parametrize(
+    ("locked", "says"),
+    [
+        (None, "^found$"),
+        ("user_list.csv", r"user_list\.csv must not be read by this user.*chmod u\+r "),
+        ("", r"data must not be read by this user: .*chmod u\+rx "),
+    ],
+)
+def test_what_must_not_be_read_is_named(locked, says):
+    # not in pytest's own directory, which nobody else may enter
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        write_required(place / "data")
+        (place / "cache").mkdir()
+        place.chmod(0o755)
+        (place / "cache").chmod(0o777)
+        if locked is not None:
+            (place / "data" / locked).chmod(0)
+        told = told_as_nobody(place / "data", place / "cache")
+        (place / "data").chmod(0o755)
+    assert re.search(says, told), told
 
 
 def test_fingerprints_are_of_the_bytes_zipped_or_not(data_dir, cache_dir):
@@ -288,10 +538,26 @@ def test_a_changed_file_has_another_fingerprint(data_dir, cache_dir):
     assert second[unchanged].fingerprint == first[unchanged].fingerprint
 
 
+def test_facts_of_an_earlier_version_of_the_checks_are_not_believed(
+    data_dir, cache_dir, tmp_path, monkeypatch
+):
+    expected = find(data_dir, cache_dir)["user_list"].facts
+    (register,) = cache_dir.rglob("facts.json")
+    known = json.loads(register.read_text(encoding="utf-8"))
+    for facts in known.values():
+        facts["n_rows"] = 99
+    register.write_text(json.dumps(known), encoding="utf-8")
+    assert find(data_dir, cache_dir)["user_list"].facts.n_rows == 99
+    later = tmp_path / "raw_files.py"
+    later.write_text("# another version", encoding="utf-8")
+    monkeypatch.setattr(raw_files, "__file__", str(later))
+    assert find(data_dir, cache_dir)["user_list"].facts == expected
+
+
 @pytest.mark.parametrize("content", ["", "{"])
 def test_a_damaged_register_of_fingerprints_is_made_anew(data_dir, cache_dir, content):
     expected = find(data_dir, cache_dir)["user_list"].fingerprint
-    (register,) = cache_dir.rglob("fingerprints.json")
+    (register,) = cache_dir.rglob("facts.json")
     register.write_text(content, encoding="utf-8")
     assert find(data_dir, cache_dir)["user_list"].fingerprint == expected
 

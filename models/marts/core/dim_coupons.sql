@@ -46,6 +46,7 @@ select
     {{ usability_pattern('coupons') }} as usability_pattern,
     coupons.is_test_list,
     coupons.is_translated,
+    coupons.contradiction,
     coupons.valid_from_date,
     coupons.valid_until_date,
     coupons.release_week_date,

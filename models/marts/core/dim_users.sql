@@ -14,6 +14,7 @@ select
         users.sex, ', ', {{ age_band('users.age') }}, ', ',
         coalesce(prefectures.prefecture, users.prefecture_ja, 'unknown')
     ) as segment,
+    users.contradiction,
     users.registered_at,
     users.withdrawn_at
 from {{ ref('stg_users') }} as users

@@ -1,0 +1,2 @@
+-- grain: one row per row of coupon_area_train that can be read
+{{ check_coupon_areas(source('ponpare', 'coupon_area_train')) }}
