@@ -26,11 +26,10 @@
     {{ return([clean_text(column) ~ ' is null', column ~ ' is missing']) }}
 {%- endmacro %}
 
-{# Rule: the field is one of the competition's ids. #}
-{% macro rule_id(column, is_required=true) -%}
-    {%- set length = 'length(' ~ clean_text(column) ~ ')' -%}
+{# Rule: what the field holds is one of the competition's ids. #}
+{% macro rule_id(column) -%}
     {{ return([
-        ('coalesce(' ~ length ~ ', 0)' if is_required else length) ~ ' != 32',
+        'length(' ~ clean_text(column) ~ ') != 32',
         column ~ ' is no id of 32 characters',
     ]) }}
 {%- endmacro %}

@@ -11,7 +11,8 @@
 {%- set moments = {'DISPFROM': 'sale_start_at', 'DISPEND': 'sale_end_at'} -%}
 {%- set rules = [rule_id('COUPON_ID_hash')] -%}
 {%- for column in [
-    'GENRE_NAME', 'CAPSULE_TEXT', 'CATALOG_PRICE', 'DISCOUNT_PRICE', 'DISPFROM', 'DISPEND',
+    'COUPON_ID_hash', 'GENRE_NAME', 'CAPSULE_TEXT', 'CATALOG_PRICE', 'DISCOUNT_PRICE',
+    'DISPFROM', 'DISPEND',
 ] -%}
     {%- do rules.append(rule_present(column)) -%}
 {%- endfor -%}
@@ -204,6 +205,7 @@ with typed as (
         file_line,
         {{ csv_line(['SMALL_AREA_NAME', 'PREF_NAME', 'COUPON_ID_hash']) }} as raw_text,
         {{ first_broken([
+            rule_present('COUPON_ID_hash'),
             rule_id('COUPON_ID_hash'),
             rule_present('SMALL_AREA_NAME'),
             rule_present('PREF_NAME'),

@@ -26,9 +26,9 @@ PAGE = Path("docs/columns.md")
 #: What is compiled: core and all that it is made of.
 CORE = "+path:models/marts/core"
 STAGED, IN_CORE = "staging", "core"
-#: The generic test whose columns must hold a value in each row of a file.
-COMPLETE = "complete_rows"
-NEVER_ABSENT = "an absent value stops the build"
+#: The column that says whether a row contradicts itself: of the row, not of a column.
+FLAG = "contradiction"
+NEVER_ABSENT = "the row goes to quarantine"
 ONE_VALUE = "one value"
 NEVER_NULL = "never null"
 
@@ -87,7 +87,7 @@ def unstated(manifest: dict) -> list[str]:
         complete = _complete_columns(manifest, source)
         lacking += [
             f"{source['name']}.{column['name']}"
-            for column in source["columns"].values()
+            for column in _columns_of(source)
             if not _nulls(column, complete)
         ]
     for node in core_of(manifest):
@@ -121,16 +121,20 @@ def file_columns(
     types = {
         Column(f"{STAGED}.{node['name']}", column["name"]): column["data_type"]
         for node in models(manifest).values()
-        if node["schema"] == STAGED
+        if _is_staged(node)
         for column in node["columns"].values()
     }
     children = lineage.children()
     complete = _complete_columns(manifest, source)
     found = []
-    for column in source["columns"].values():
-        made = _descendants(
-            Column(f"{source['schema']}.{source['name']}", column["name"]), children
-        )
+    for column in _columns_of(source):
+        made = [
+            made
+            for made in _descendants(
+                Column(f"{source['schema']}.{source['name']}", column["name"]), children
+            )
+            if made.name != FLAG
+        ]
         found.append(
             FileColumn(
                 column["name"],
@@ -158,7 +162,8 @@ def markdown(manifest: dict) -> str:
         "is read as null, an empty field as an empty text, and staging trims texts, "
         "makes empty ones null, and casts and renames each column once. No absent "
         "value is filled in: null stays null or becomes a value of its own, and "
-        "features say what null means in `docs/features.md`.",
+        "features say what null means in `docs/features.md`. What a row must hold, "
+        "and `contradiction`, which most columns go into, is in `docs/input.md`.",
         "",
         "## Types",
         "",
@@ -212,9 +217,17 @@ def _staging_and_core(manifest: dict) -> list[dict]:
     nodes = [
         node
         for node in models(manifest).values()
-        if node["schema"] in {STAGED, IN_CORE} and not _is_about_files(node)
+        if (_is_staged(node) or node["schema"] == IN_CORE) and not _is_about_files(node)
     ]
     return sorted(nodes, key=lambda node: (node["schema"] == IN_CORE, node["name"]))
+
+
+def _is_staged(node: dict) -> bool:
+    """Whether a model holds the accepted rows of a file, not what is thought of each.
+
+    Models `checked_*` judge the rows, models `stg_*` hold those that passed.
+    """
+    return node["schema"] == STAGED and node["name"].startswith("stg_")
 
 
 def _is_about_files(node: dict) -> bool:
@@ -238,14 +251,26 @@ def _compiled_part(manifest: dict) -> dict:
     return manifest | {"nodes": nodes}
 
 
+def _columns_of(source: dict) -> list[dict]:
+    """Return the columns of a file, without those that the loader adds."""
+    return [
+        column
+        for column in source["columns"].values()
+        if not column["config"]["meta"].get("loader")
+    ]
+
+
 def _complete_columns(manifest: dict, source: dict) -> set[str]:
-    """Return the columns of a file that a test wants complete."""
+    """Return the columns of a file whose rows are refused if they lack a value."""
+    rules = "".join(
+        node.get("compiled_code") or ""
+        for node in models(manifest).values()
+        if source["unique_id"] in node["depends_on"]["nodes"]
+    )
     return {
-        name
-        for node in manifest["nodes"].values()
-        if (node.get("test_metadata") or {}).get("name") == COMPLETE
-        and source["unique_id"] in node["depends_on"]["nodes"]
-        for name in node["test_metadata"]["kwargs"]["columns"]
+        column["name"]
+        for column in _columns_of(source)
+        if f"'{column['name']} is missing'" in rules
     }
 
 

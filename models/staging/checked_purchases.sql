@@ -17,8 +17,11 @@ with typed as (
             'USER_ID_hash', 'COUPON_ID_hash',
         ]) }} as raw_text,
         {{ first_broken([
+            rule_present('PURCHASEID_hash'),
             rule_id('PURCHASEID_hash'),
+            rule_present('USER_ID_hash'),
             rule_id('USER_ID_hash'),
+            rule_present('COUPON_ID_hash'),
             rule_id('COUPON_ID_hash'),
             rule_present('ITEM_COUNT'),
             rule_readable('ITEM_COUNT', read_integer('ITEM_COUNT'), 'whole number'),

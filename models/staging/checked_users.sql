@@ -23,6 +23,7 @@ with typed as (
             'REG_DATE', 'SEX_ID', 'AGE', 'WITHDRAW_DATE', 'PREF_NAME', 'USER_ID_hash',
         ]) }} as raw_text,
         {{ first_broken([
+            rule_present('USER_ID_hash'),
             rule_id('USER_ID_hash'),
             rule_present('SEX_ID'),
             (clean_text('SEX_ID') ~ " not in ('f', 'm')", 'SEX_ID is neither f nor m'),

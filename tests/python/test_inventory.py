@@ -56,7 +56,11 @@ def small_manifest() -> dict:
     file = node(
         "raw",
         "user_list",
-        [column("USER"), column("LEFT", nulls="NA:\nstayed.", cells="A date.")],
+        [
+            column("USER"),
+            column("LEFT", nulls="NA:\nstayed.", cells="A date."),
+            column("file_line", loader=True),
+        ],
     )
     staged = node(
         "staging",
@@ -74,14 +78,17 @@ def small_manifest() -> dict:
         ],
         "select user_hash, left_at from file.staging.stg_users",
     )
-    test = {
-        "resource_type": "test",
-        "test_metadata": {"name": "complete_rows", "kwargs": {"columns": ["USER"]}},
-        "depends_on": {"nodes": ["source.user_list"]},
-    }
+    checked = node(
+        "staging",
+        "checked_users",
+        [column("rejected_because")],
+        "select case when user is null then 'USER is missing' end as rejected_because "
+        "from file.raw.user_list",
+    )
+    checked["depends_on"]["nodes"] = ["source.user_list"]
     return {
         "sources": {"source.user_list": file},
-        "nodes": {"a": staged, "b": core, "c": test},
+        "nodes": {"a": staged, "b": core, "c": checked},
     }
 
 
@@ -112,15 +119,15 @@ def test_a_column_whose_nulls_nobody_explains_is_found():
     manifest["sources"]["source.user_list"]["columns"]["LEFT"] = column("LEFT")
     manifest["nodes"]["b"]["columns"]["left_at"] = column("left_at", "date")
     assert unstated(manifest) == ["user_list.LEFT", "dim_users.left_at"]
-    # a column that no test wants complete has to say what null means
-    manifest["nodes"]["c"]["test_metadata"]["kwargs"]["columns"] = []
+    # a column that no rule wants complete has to say what null means
+    manifest["nodes"]["c"]["compiled_code"] = "select 'LEFT is missing'"
     assert "user_list.USER" in unstated(manifest)
 
 
-def test_every_column_of_files_and_core_says_what_null_means(manifest):
-    assert unstated(manifest) == []
-    assert len(files_of(manifest)) == 8
-    assert {node["name"] for node in core_of(manifest)} >= {"dim_users", "fct_visits"}
+def test_every_column_of_files_and_core_says_what_null_means(compiled):
+    assert unstated(compiled) == []
+    assert len(files_of(compiled)) == 8
+    assert {node["name"] for node in core_of(compiled)} >= {"dim_users", "fct_visits"}
 
 
 def test_no_file_column_is_lost_on_the_way_to_staging(compiled):
