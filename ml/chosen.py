@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml import settings
@@ -26,15 +26,22 @@ class ChosenSettings:
         hold its members' as well.
     source
         Words that say where the settings come from.
+    settings_record
+        The same for a file of settings: data, weeks and the number that were tried.
     """
 
     parameters: dict[str, dict]
     default_model: str
     source: str
+    settings_record: dict = field(default_factory=dict)
 
     @classmethod
     def complete(
-        cls, parameters: dict[str, dict], default_model: str, source: str
+        cls,
+        parameters: dict[str, dict],
+        default_model: str,
+        source: str,
+        settings_record: dict | None = None,
     ) -> ChosenSettings:
         """Fill in models that were not searched, and the blend's members."""
         everyone = {name: dict(parameters.get(name, {})) for name in MODELS}
@@ -44,7 +51,7 @@ class ChosenSettings:
         }
         if not blend["parameters_of"]:
             del blend["parameters_of"]
-        return cls(everyone, default_model, source)
+        return cls(everyone, default_model, source, settings_record or {})
 
 
 def read_chosen(warehouse: Warehouse) -> ChosenSettings:
@@ -63,11 +70,13 @@ def read_chosen(warehouse: Warehouse) -> ChosenSettings:
         return shipped()
     (default,) = (name for _, name, _, is_default, _ in rows if is_default)
     found = {name: json.loads(text) for _, name, text, _, _ in rows}
+    search = f"search {rows[0][0]} of {rows[0][4]:%Y-%m-%d}"
     return ChosenSettings.complete(
         # what this search did not look at stays as it was
         shipped().parameters | found,
         default,
-        f"search {rows[0][0]} of {rows[0][4]:%Y-%m-%d} on this data",
+        f"{search} on this data",
+        {"from": search},
     )
 
 
@@ -79,6 +88,7 @@ def shipped() -> ChosenSettings:
         content["default_model"],
         f"shipped with the project ({content['record']['data']}, searched on "
         f"{content['record']['searched_on']})",
+        content["record"]["settings"],
     )
 
 

@@ -3,9 +3,11 @@
 Fits each setting on the earlier target weeks before 2012-04-15 and judges it by the
 mean MAP@10 of the last four of them; the weeks that are reported are never looked at.
 Settings are proposed by Optuna's TPE sampler, the models' defaults first. Then the
-blend: starting from the best model, another one joins if it makes the blend better by a
-paired interval above zero. Record and choice go to ml.hyperparameter_search and
-ml.model_settings; `python -m ml.train` takes the latest choice made on the same files.
+blend: each of the last eight of these weeks is predicted by models fitted on the weeks
+before it, and the model that helps the blend most is added again and again. It is the
+default if it beats the best model by a paired interval above zero. Record and choice go
+to ml.hyperparameter_search and ml.model_settings; `python -m ml.train` takes the latest
+choice made on the same files.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from ml import cli, metrics
-from ml.chosen import parameters_text, today, write_shipped
+from ml import cli
+from ml.blending import blending_weeks, choose_blend, score_weeks
+from ml.chosen import parameters_text, read_chosen, today, write_shipped
 from ml.judged import JudgedWeek, read_judged_week, selection_weeks
 from ml.models import MEMBERS, build
-from ml.models.blend import log_odds
 from ml.pairs import TrainingSet, read_contract, read_training_set
 from ml.progress import note, step
 from ml.publish import insert_rows
@@ -35,8 +37,6 @@ from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.search --trials 20"
 N_TRIALS = 10
-#: Weights that are tried for a model that joins a blend.
-JOINING_WEIGHTS = (0.2, 0.35, 0.5, 0.65)
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,24 @@ class Search:
 
     Attributes
     ----------
+    fitting, judged
+        Weeks that settings were fitted and judged on.
+    blended
+        Weeks that the blend was chosen on, each predicted from the weeks before it.
     mean_map_at_10
-        Per chosen model the mean over the validation weeks.
+        Per chosen model, the blend among them, the mean over these.
+    settings_record
+        Where the settings come from, if they were not searched now.
     """
 
     fitting: list[dt.date]
     judged: list[dt.date]
+    blended: list[dt.date]
     trials: list[Trial] = field(default_factory=list)
     parameters: dict[str, dict] = field(default_factory=dict)
     mean_map_at_10: dict[str, float] = field(default_factory=dict)
     default_model: str = ""
+    settings_record: dict = field(default_factory=dict)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -85,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--trials",
         type=int,
         default=N_TRIALS,
-        help="settings that are tried per model (default: %(default)s)",
+        help="settings that are tried per model; 0 keeps those chosen before and "
+        "chooses the blend alone (default: %(default)s)",
     )
     cli.add_seed(parser)
     parser.add_argument(
@@ -104,12 +113,12 @@ def run_search(options: argparse.Namespace) -> Search:
     Raises
     ------
     CommandError
-        The file cannot be written, or there is nothing to try.
+        The file cannot be written, or fewer than no settings are to be tried.
     WarehouseError
         The warehouse is not built, or has too few weeks to choose on.
     """
-    if options.trials < 1:
-        raise cli.CommandError("--trials: at least one setting has to be tried.")
+    if options.trials < 0:
+        raise cli.CommandError("--trials: fewer than no settings cannot be tried.")
     cli.check_writable(options.write)
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with open_warehouse(read_only=True) as warehouse:
@@ -120,16 +129,20 @@ def run_search(options: argparse.Namespace) -> Search:
     with step("publishing the choice"), open_warehouse() as warehouse:
         _publish(warehouse, found, run_id, fingerprint)
     if options.write is not None:
-        record = {
+        about = {
             "data": f"{n_users:,} users, files {fingerprint[:8]}",
             "searched_on": today(),
-            "fitted_on": f"{found.fitting[0]} .. {found.fitting[-1]}",
-            "judged_on": [str(day) for day in found.judged],
-            "settings_tried": len({(t.model_name, t.setting) for t in found.trials}),
-            "mean_map_at_10": {
-                name: round(value, 5) for name, value in found.mean_map_at_10.items()
-            },
             "code_version": code_version(),
+        }
+        record = about | {
+            "settings": found.settings_record or about | _of_settings(found),
+            "blend": {
+                "judged_on": [str(day) for day in found.blended],
+                "mean_map_at_10": {
+                    name: round(value, 5)
+                    for name, value in found.mean_map_at_10.items()
+                },
+            },
         }
         write_shipped(options.write, found.parameters, found.default_model, record)
     _print(found)
@@ -141,24 +154,52 @@ def search(
 ) -> Search:
     """Try settings of the named models, then blend the best of each.
 
+    Without trials the settings stay those that were chosen before.
+
     Raises
     ------
     WarehouseError
         There are too few labelled weeks to fit on some and judge on others.
     """
-    fitting, judged = selection_weeks(warehouse.cutoffs())
-    found = Search(fitting, judged)
+    cutoffs = warehouse.cutoffs()
+    fitting, judged = selection_weeks(cutoffs)
+    found = Search(fitting, judged, blending_weeks(cutoffs))
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
-    with step(f"reading {len(fitting)} weeks to fit on, {len(judged)} to judge on"):
-        contract = read_contract(warehouse, fitting)
-        training = read_training_set(warehouse, contract, fitting)
-        weeks = [read_judged_week(warehouse, contract, day) for day in judged]
+    if n_trials:
+        _search_settings(warehouse, found, names, n_trials, n_users, random_state)
+    else:
+        before = read_chosen(warehouse)
+        found.parameters = {name: before.parameters[name] for name in names}
+        found.settings_record = before.settings_record
+    with step(f"blending: predicting {len(found.blended)} weeks"):
+        _choose_blend(warehouse, found, n_users, random_state)
+    return found
+
+
+def _search_settings(
+    warehouse: Warehouse,
+    found: Search,
+    names: Sequence[str],
+    n_trials: int,
+    n_users: int,
+    random_state: int,
+) -> None:
+    n_fitting, n_judged = len(found.fitting), len(found.judged)
+    with step(f"reading {n_fitting} weeks to fit on, {n_judged} to judge on"):
+        contract = read_contract(warehouse, found.fitting)
+        training = read_training_set(warehouse, contract, found.fitting)
+        weeks = [read_judged_week(warehouse, contract, day) for day in found.judged]
     for name in names:
         with step(f"searching {name}"):
             _search_model(found, name, n_trials, training, weeks, n_users, random_state)
-    with step("blending"):
-        _choose_blend(found, names, training, weeks, n_users, random_state)
-    return found
+
+
+def _of_settings(found: Search) -> dict:
+    return {
+        "fitted_on": f"{found.fitting[0]} .. {found.fitting[-1]}",
+        "judged_on": [str(day) for day in found.judged],
+        "tried": len({(t.model_name, t.setting) for t in found.trials}),
+    }
 
 
 def _search_model(
@@ -196,79 +237,24 @@ def _search_model(
     )
     study.enqueue_trial(SPACES[name].defaults)
     study.optimize(objective, n_trials=n_trials)
-    found.mean_map_at_10[name] = max(best)
     found.parameters[name] = best[max(best)]
 
 
 def _choose_blend(
-    found: Search,
-    names: Sequence[str],
-    training: TrainingSet,
-    weeks: list[JudgedWeek],
-    n_users: int,
-    random_state: int,
+    warehouse: Warehouse, found: Search, n_users: int, random_state: int
 ) -> None:
-    """Let models join the best one as long as each makes the blend surely better."""
-    scores: dict[str, list[np.ndarray]] = {}
-    for name in names:
-        model = build(name, found.parameters[name], random_state).fit(training)
-        scores[name] = [log_odds(week.predict(model)) for week in weeks]
-        found.mean_map_at_10[name] = _mean(_precision(scores[name], weeks), n_users)
-        note(name)
-    ranked = sorted(names, key=lambda name: -found.mean_map_at_10[name])
-    weights, blend = {ranked[0]: 1.0}, scores[ranked[0]]
-    users = metrics.bootstrap_counts(
-        len(np.unique(np.concatenate([w.user_ids for w in weeks]))),
-        metrics.N_BOOTSTRAP,
-        random_state,
-    )
-    current = _precision(blend, weeks)
-    while len(weights) < len(names):
-        candidates = [
-            (_mean(precision, n_users), name, share, joined, precision)
-            for name in names
-            if name not in weights
-            for share in JOINING_WEIGHTS
-            for joined in [
-                [
-                    (1 - share) * of_blend + share * of_model
-                    for of_blend, of_model in zip(blend, scores[name], strict=True)
-                ]
-            ]
-            for precision in [_precision(joined, weeks)]
-        ]
-        _, name, share, joined, precision = max(candidates, key=lambda c: c[:3])
-        gain = _gain_by_user(precision, current, weeks)
-        _, low, _ = metrics.ratio_interval(gain, np.ones(len(gain)), users)
-        if not low > 0:
-            break
-        weights = {n: w * (1 - share) for n, w in weights.items()} | {name: share}
-        blend, current = joined, precision
+    members = dict(found.parameters)
+    weeks = score_weeks(warehouse, found.blended, members, random_state)
+    blend = choose_blend(weeks, n_users, random_state)
     found.parameters["blend"] = {
-        "weights": {n: round(w, 4) for n, w in weights.items()}
+        "weights": {name: round(weight, 4) for name, weight in blend.weights.items()}
     }
-    found.mean_map_at_10["blend"] = _mean(current, n_users)
-    found.default_model = "blend" if len(weights) > 1 else ranked[0]
-
-
-def _precision(scores: list[np.ndarray], weeks: list[JudgedWeek]) -> list[np.ndarray]:
-    return [
-        metrics.average_precision(metrics.top_k(of_week), week.labels)
-        for of_week, week in zip(scores, weeks, strict=True)
-    ]
-
-
-def _mean(precision: list[np.ndarray], n_users: int) -> float:
-    return float(np.mean([of_week.sum() / n_users for of_week in precision]))
-
-
-def _gain_by_user(
-    new: list[np.ndarray], old: list[np.ndarray], weeks: list[JudgedWeek]
-) -> np.ndarray:
-    """Return each buyer's gain in AP, summed over the weeks."""
-    user = np.concatenate([week.user_ids for week in weeks])
-    _, position = np.unique(user, return_inverse=True)
-    return np.bincount(position, np.concatenate(new) - np.concatenate(old))
+    found.mean_map_at_10 = blend.mean_map_at_10 | {"blend": blend.blend_map_at_10}
+    found.default_model = (
+        "blend"
+        if blend.is_surely_better
+        else max(blend.mean_map_at_10, key=blend.mean_map_at_10.__getitem__)
+    )
 
 
 def _publish(
@@ -307,8 +293,8 @@ def _publish(
                     "parameters": parameters_text(parameters),
                     "is_default": name == found.default_model,
                     "mean_map_at_10": found.mean_map_at_10[name],
-                    "first_judged_cutoff": found.judged[0],
-                    "last_judged_cutoff": found.judged[-1],
+                    "first_judged_cutoff": found.blended[0],
+                    "last_judged_cutoff": found.blended[-1],
                     "data_fingerprint": fingerprint,
                     "chosen_at": chosen_at,
                 }
@@ -318,9 +304,14 @@ def _publish(
 
 
 def _print(found: Search) -> None:
+    if found.trials:
+        print(
+            f"\nsettings fitted on {found.fitting[0]} .. {found.fitting[-1]}, "
+            f"judged on {', '.join(map(str, found.judged))}"
+        )
     print(
-        f"\nfitted on {found.fitting[0]} .. {found.fitting[-1]}, "
-        f"judged on {', '.join(map(str, found.judged))}"
+        f"\n{found.blended[0]} .. {found.blended[-1]}, each week predicted from those "
+        "before it"
     )
     print(f"  {'model':<22}{'mean MAP@10':>12}  settings")
     for name, parameters in found.parameters.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -12,11 +13,10 @@ import optuna
 import pytest
 from build_features import CONTRACT, make_features, make_training_set
 
-from ml import chosen, search
+from ml import blending, chosen, search
 from ml.chosen import ChosenSettings, parameters_text, read_chosen, shipped
 from ml.judged import JudgedWeek, selection_weeks, split_weeks
 from ml.models import MEMBERS, MODELS, build
-from ml.models.base import sigmoid
 from ml.models.popularity import Popularity
 from ml.search import Search
 from ml.search_space import SEARCH_ONLY, SPACES, Space
@@ -154,7 +154,7 @@ def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
         judged_week(sunday(5), [[0.9, 0.5, 0.1], [0.9, 0.5, 0.1]], [0, 1]),
         judged_week(sunday(6), [[0.9, 0.5, 0.1]], [0]),
     ]
-    found = Search([sunday(0)], [sunday(5), sunday(6)])
+    found = Search([sunday(0)], [sunday(5), sunday(6)], [])
     search._search_model(
         found, "logistic_regression", 4, make_training_set(), judged, 4, 0
     )
@@ -171,91 +171,8 @@ def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
         )
     }
     assert found.parameters == {"logistic_regression": {"C": 0.3, "n": 1}}
-    assert found.mean_map_at_10["logistic_regression"] == pytest.approx(5 / 16)
     # the search needs the order alone, and that setting is not handed on
     assert [parameters["fit_probability"] for _, parameters in fitted] == [False] * 4
-
-
-# --- the blend
-
-N_BUYERS = 40
-#: Log-odds of the three coupons of users of type "x" and "y", who buy the first one.
-FIRST = {"x": [1.0, 0.0, -1.0], "y": [0.0, 0.5, -1.0]}
-SECOND = {"x": [0.0, 1.2, -1.0], "y": [1.0, 0.0, -1.0]}
-WRONG = {"x": [-1.0, 0.0, 1.0], "y": [-1.0, 0.0, 1.0]}
-
-
-class Scores(Popularity):
-    """A model whose probabilities are given."""
-
-    def __init__(self, probability: np.ndarray) -> None:
-        self.probability = probability
-
-    def fit(self, training):
-        """Learn nothing."""
-        return self
-
-    def predict(self, features):
-        """Return what was given."""
-        return self.probability
-
-
-def choose_blend(monkeypatch, models: dict[str, dict], users: str) -> Search:
-    """Blend models on two weeks alike, in which each of 40 users buys one coupon."""
-    probability = {
-        name: sigmoid(np.array([of_type[user] for user in users]).ravel())
-        for name, of_type in models.items()
-    }
-    judged = [
-        judged_week(sunday(number), [[0, 0, 0]] * len(users), [0] * len(users))
-        for number in (5, 6)
-    ]
-    monkeypatch.setattr(search, "build", lambda name, *_: Scores(probability[name]))
-    found = Search([sunday(0)], [sunday(5), sunday(6)])
-    found.parameters = {name: {} for name in models}
-    # as many again are registered and buy nothing
-    n_users = 2 * len(users)
-    search._choose_blend(found, list(models), make_training_set(), judged, n_users, 0)
-    return found
-
-
-def test_models_that_make_up_for_each_other_are_blended(monkeypatch):
-    models = {
-        "logistic_regression": FIRST,
-        "lightgbm_binary": WRONG,
-        "neural_network": SECOND,
-    }
-    found = choose_blend(monkeypatch, models, "xy" * (N_BUYERS // 2))
-    # alone each puts the coupon first for half of the buyers, second for the others:
-    # 3/4 of the buyers, who are half of the users; third for all: 1/3 of one half
-    assert found.mean_map_at_10 == {
-        "logistic_regression": pytest.approx(3 / 8),
-        "neural_network": pytest.approx(3 / 8),
-        "lightgbm_binary": pytest.approx(1 / 6),
-        "blend": pytest.approx(1 / 2),
-    }
-    # with share s of the second, x needs 1 - s > 1.2 s and y needs s > (1 - s) / 2:
-    # between 0.33 and 0.45, where 0.35 is the only one tried. More cannot be won.
-    assert found.parameters["blend"] == {
-        "weights": {"logistic_regression": 0.65, "neural_network": 0.35}
-    }
-    assert found.default_model == "blend"
-
-
-def test_a_gain_that_may_be_chance_lets_nobody_join(monkeypatch):
-    models = {"logistic_regression": FIRST, "neural_network": SECOND}
-    # one user of forty gains: a third of all bootstrap samples are without it
-    found = choose_blend(monkeypatch, models, "x" * (N_BUYERS - 1) + "y")
-    assert found.parameters["blend"] == {"weights": {"logistic_regression": 1.0}}
-    assert found.default_model == "logistic_regression"
-    assert found.mean_map_at_10["blend"] == pytest.approx((39 + 1 / 2) / 80)
-
-
-def test_the_better_model_starts_the_blend(monkeypatch):
-    models = {"logistic_regression": WRONG, "neural_network": FIRST}
-    found = choose_blend(monkeypatch, models, "x" * N_BUYERS)
-    assert found.parameters["blend"] == {"weights": {"neural_network": 1.0}}
-    assert found.default_model == "neural_network"
 
 
 # --- the choice
@@ -301,7 +218,11 @@ def test_the_shipped_settings_build_every_model():
 def test_a_written_choice_reads_like_the_shipped_one(tmp_path, monkeypatch):
     path = tmp_path / "choice.json"
     parameters = {"cosine": {}, "blend": {"weights": {"neural_network": 1.0}}}
-    record = {"data": "9 users", "searched_on": dt.date(2012, 1, 2)}
+    record = {
+        "data": "9 users",
+        "searched_on": dt.date(2012, 1, 2),
+        "settings": {"tried": 3},
+    }
     chosen.write_shipped(path, parameters, "cosine", record)
     monkeypatch.setattr(chosen, "SHIPPED_FILE", path)
     found = shipped()
@@ -309,6 +230,7 @@ def test_a_written_choice_reads_like_the_shipped_one(tmp_path, monkeypatch):
         parameters,
         "cosine",
         "shipped with the project (9 users, searched on 2012-01-02)",
+        {"tried": 3},
     )
 
 
@@ -345,6 +267,7 @@ def test_the_latest_search_on_the_same_files_is_taken(warehouse):
     assert found.parameters["logistic_regression"] == {"C": 0.2}
     assert found.default_model == "logistic_regression"
     assert found.source == "search late of 2012-07-02 on this data"
+    assert found.settings_record == {"from": "search late of 2012-07-02"}
     # what the search did not touch stays as it is shipped
     assert found.parameters["lightgbm_binary"] != {}
     assert (
@@ -361,49 +284,82 @@ def test_without_a_search_on_these_files_the_shipped_settings_are_taken(warehous
 # --- the command
 
 
-def test_a_search_publishes_what_training_takes(sample_world, tmp_path, monkeypatch):
-    database, page = tmp_path / "searched.duckdb", tmp_path / "choice.json"
+@pytest.fixture
+def searchable(sample_world, tmp_path, monkeypatch) -> Path:
+    """A copy of the sample's warehouse, in which a network learns little but fast."""
+    database = tmp_path / "searched.duckdb"
     shutil.copy(sample_world.database, database)
     monkeypatch.setenv("PONPARE_DB", str(database))
     monkeypatch.setenv("PONPARE_DATA_DIR", str(sample_world.data_dir))
-    models = ["logistic_regression", "neural_network"]
-    # the network learns little, as long as it learns fast
     space = Space(lambda trial: {"hidden": [4], "n_epochs": 1, "n_networks": 1}, {})
     monkeypatch.setitem(SPACES, "neural_network", space)
+    # two weeks tell as much as eight of how a week is predicted
+    monkeypatch.setattr(blending, "N_BLENDING_WEEKS", 2)
+    return database
+
+
+def test_a_search_publishes_what_training_takes(searchable, tmp_path, monkeypatch):
+    page = tmp_path / "choice.json"
+    models = ["logistic_regression", "neural_network"]
     arguments = ["--models", *models, "--trials", "2", "--write", str(page)]
     assert search.main(arguments) == 0
-    with open_warehouse(database, read_only=True) as warehouse:
+    with open_warehouse(searchable, read_only=True) as warehouse:
         found = read_chosen(warehouse)
         trials = warehouse.rows(
             "select model_name, count(distinct setting), count(distinct cutoff_date), "
             "count(*), max(cutoff_date) < '2012-04-15', min(value) > 0 "
             "from ml.hyperparameter_search group by all order by all"
         )
-        ((best, mean),) = warehouse.rows(
-            "select max(value), any_value(mean_map_at_10) from ("
-            "select setting, avg(value) as value from ml.hyperparameter_search "
-            "where model_name = 'logistic_regression' group by all) cross join "
-            "ml.model_settings where model_name = 'logistic_regression' "
-            "and run_id != 'search-small'"
+        chosen_rows = warehouse.rows(
+            "select model_name, mean_map_at_10 > 0, first_judged_cutoff::varchar, "
+            "last_judged_cutoff::varchar from ml.model_settings "
+            "where run_id != 'search-small' order by all"
+        )
+        ((best,),) = warehouse.rows(
+            "select arg_max(parameters, value) from (select parameters, "
+            "avg(value) as value from ml.hyperparameter_search "
+            "where model_name = 'logistic_regression' group by all)"
         )
     assert trials == [(name, 2, 4, 8, True, True) for name in models]
-    # the curve does not change the order, so the mean is that of the best trial
-    assert mean == pytest.approx(best, rel=1e-3)
+    assert chosen_rows == [
+        (name, True, "2012-04-01", "2012-04-08") for name in ("blend", *models)
+    ]
+    assert found.parameters["logistic_regression"] == json.loads(best)
     assert found.source.startswith("search search-2")
     assert found.parameters["neural_network"]["hidden"] == [4]
     content = json.loads(page.read_text(encoding="utf-8"))
     assert content["default_model"] == found.default_model
     assert content["record"]["data"].startswith("300 users, files ")
-    assert content["record"]["settings_tried"] == 4
+    assert content["record"]["settings"]["tried"] == 4
+    assert content["record"]["blend"]["judged_on"] == ["2012-04-01", "2012-04-08"]
     monkeypatch.setattr(chosen, "SHIPPED_FILE", page)
     for name in (*models, "blend"):
         assert shipped().parameters[name] == found.parameters[name]
 
 
+def test_without_trials_the_settings_stay_and_the_blend_is_chosen(searchable, tmp_path):
+    page = tmp_path / "choice.json"
+    with open_warehouse(searchable, read_only=True) as warehouse:
+        before = read_chosen(warehouse)
+    models = ["logistic_regression", "lightgbm_binary"]
+    arguments = ["--models", *models, "--trials", "0", "--write", str(page)]
+    assert search.main(arguments) == 0
+    with open_warehouse(searchable, read_only=True) as warehouse:
+        found = read_chosen(warehouse)
+        assert warehouse.rows("select * from ml.hyperparameter_search") == []
+    assert found.source != before.source
+    for name in models:
+        assert found.parameters[name] == before.parameters[name]
+    assert set(found.parameters["blend"]["weights"]) <= set(models)
+    content = json.loads(page.read_text(encoding="utf-8"))
+    # where the settings came from is handed on
+    assert content["record"]["settings"] == before.settings_record
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--trials", "0"], "--trials: at least one setting has to be tried."),
+        (["--trials", "-1"], "--trials: fewer than no settings cannot be tried."),
         (["--write", "nowhere/x.json"], "--write: nowhere is no directory."),
     ],
 )

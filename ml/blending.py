@@ -1,0 +1,192 @@
+"""Which models are blended and by which weights, chosen week by week out of sample."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml import metrics
+from ml.judged import MIN_FITTING_WEEKS, read_judged_week
+from ml.models import build
+from ml.models.blend import log_odds
+from ml.pairs import read_contract, read_training_set
+from ml.progress import note
+from ml.warehouse import Cutoff, Warehouse
+
+#: Weeks that are predicted. What sells differs so much between weeks that four of them
+#: cannot tell a good blend from a lucky one.
+N_BLENDING_WEEKS = 8
+#: Models that are added to a blend; a weight is a multiple of one by this.
+N_STEPS = 20
+#: A member with less weight is not worth the time that it takes: it is left out.
+MIN_WEIGHT = 0.1
+
+
+@dataclass(frozen=True)
+class ScoredWeek:
+    """What models that knew the earlier weeks alone say of a week's buyers.
+
+    Attributes
+    ----------
+    user_ids : ndarray of int32, shape (n_buyers,)
+    labels : ndarray of bool, shape (n_buyers, n_coupons)
+    scores
+        Log-odds by model, float32, shape of the labels.
+    """
+
+    user_ids: np.ndarray
+    labels: np.ndarray
+    scores: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ChosenBlend:
+    """The weights of a blend, which sum to 1, and the mean MAP@10 that they reach.
+
+    Attributes
+    ----------
+    mean_map_at_10
+        Of each model alone.
+    is_surely_better
+        Whether the blend beats the best of them by a paired interval above zero.
+    """
+
+    weights: dict[str, float]
+    blend_map_at_10: float
+    mean_map_at_10: dict[str, float]
+    is_surely_better: bool
+
+
+def blending_weeks(cutoffs: Sequence[Cutoff]) -> list[dt.date]:
+    """Return the last selection weeks that have enough of them before to fit on."""
+    weeks = [c.date for c in cutoffs if c.is_labelled and c.is_selection]
+    return weeks[MIN_FITTING_WEEKS:][-N_BLENDING_WEEKS:]
+
+
+def score_weeks(
+    warehouse: Warehouse,
+    weeks: Sequence[dt.date],
+    parameters: Mapping[str, dict],
+    random_state: int,
+) -> list[ScoredWeek]:
+    """Score each week by models that are fitted on the selection weeks before it.
+
+    Parameters
+    ----------
+    parameters
+        Hyper-parameters by model.
+    """
+    cutoffs = [c.date for c in warehouse.cutoffs() if c.is_labelled and c.is_selection]
+    found = []
+    for week in weeks:
+        earlier = [day for day in cutoffs if day < week]
+        contract = read_contract(warehouse, earlier)
+        training = read_training_set(warehouse, contract, earlier)
+        judged = read_judged_week(warehouse, contract, week)
+        scores = {
+            name: log_odds(
+                judged.predict(build(name, chosen, random_state).fit(training))
+            ).astype(np.float32)
+            for name, chosen in parameters.items()
+        }
+        found.append(ScoredWeek(judged.user_ids, judged.labels, scores))
+        note(str(week))
+    return found
+
+
+def choose_blend(
+    weeks: Sequence[ScoredWeek], n_users: int, random_state: int = 0
+) -> ChosenBlend:
+    """Add the model that helps most, again and again; weights are how often each came.
+
+    Ensemble selection with replacement: the first is the best model, and a model may be
+    added more than once. Of all blends on the way the best one is taken.
+
+    Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from
+    libraries of models", ICML 2004.
+
+    Parameters
+    ----------
+    n_users
+        Registered users, those who bought nothing included.
+    random_state
+        Seed of the samples of users that the interval is taken of.
+    """
+    names = list(weeks[0].scores)
+    alone = {
+        name: _precision([week.scores[name] for week in weeks], weeks) for name in names
+    }
+    mean = {name: _mean(alone[name], n_users) for name in names}
+    weights, value, precision = _select(weeks, names, n_users)
+    while min(weights.values()) < MIN_WEIGHT:
+        names.remove(min(weights, key=weights.__getitem__))
+        weights, value, precision = _select(weeks, names, n_users)
+    strongest = max(mean, key=mean.__getitem__)
+    return ChosenBlend(
+        weights,
+        value,
+        mean,
+        _is_surely_better(precision, alone[strongest], weeks, random_state),
+    )
+
+
+def _select(
+    weeks: Sequence[ScoredWeek], names: Sequence[str], n_users: int
+) -> tuple[dict[str, float], float, list[np.ndarray]]:
+    """Return weights, mean MAP@10 and buyers' AP of the best blend of some models."""
+    added: list[str] = []
+    total = [np.zeros(week.labels.shape, np.float32) for week in weeks]
+    best: tuple[float, list[str], list[np.ndarray]] = (-1.0, [], [])
+    for _ in range(N_STEPS):
+        # the order of a sum is that of the mean
+        sums = {
+            name: [
+                of_blend + week.scores[name]
+                for of_blend, week in zip(total, weeks, strict=True)
+            ]
+            for name in names
+        }
+        precisions = {name: _precision(sums[name], weeks) for name in names}
+        means = {name: _mean(precisions[name], n_users) for name in names}
+        name = max(names, key=means.__getitem__)
+        added.append(name)
+        total = sums[name]
+        if means[name] > best[0]:
+            best = (means[name], list(added), precisions[name])
+    value, members, precision = best
+    weights = {
+        name: members.count(name) / len(members) for name in dict.fromkeys(members)
+    }
+    return weights, value, precision
+
+
+def _is_surely_better(
+    new: list[np.ndarray],
+    old: list[np.ndarray],
+    weeks: Sequence[ScoredWeek],
+    random_state: int,
+) -> bool:
+    """Whether the paired interval of the gain in AP over the buyers is above zero."""
+    users, position = np.unique(
+        np.concatenate([week.user_ids for week in weeks]), return_inverse=True
+    )
+    gain = np.bincount(position, np.concatenate(new) - np.concatenate(old))
+    samples = metrics.bootstrap_counts(len(users), metrics.N_BOOTSTRAP, random_state)
+    _, low, _ = metrics.ratio_interval(gain, np.ones(len(gain)), samples)
+    return bool(low > 0)
+
+
+def _precision(
+    scores: list[np.ndarray], weeks: Sequence[ScoredWeek]
+) -> list[np.ndarray]:
+    return [
+        metrics.average_precision(metrics.top_k(of_week), week.labels)
+        for of_week, week in zip(scores, weeks, strict=True)
+    ]
+
+
+def _mean(precision: list[np.ndarray], n_users: int) -> float:
+    return float(np.mean([of_week.sum() / n_users for of_week in precision]))

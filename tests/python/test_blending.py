@@ -1,0 +1,133 @@
+"""Which models are blended: each week is predicted from the weeks before it alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from ml import blending
+from ml.blending import ScoredWeek, blending_weeks, choose_blend, score_weeks
+from ml.models.blend import log_odds
+from ml.warehouse import Cutoff, open_warehouse
+
+N_BUYERS = 40
+#: Log-odds of the three coupons of users of type "x" and "y", who buy the first one.
+FIRST = {"x": [1.0, 0.0, -1.0], "y": [0.0, 0.4, -1.0]}
+SECOND = {"x": [0.0, 1.2, -1.0], "y": [1.0, 0.0, -1.0]}
+WRONG = {"x": [-1.0, 0.0, 1.0], "y": [-1.0, 0.0, 1.0]}
+HALF = "xy" * (N_BUYERS // 2)
+
+
+def sunday(number: int) -> dt.date:
+    return dt.date(2012, 1, 1) + dt.timedelta(weeks=number)
+
+
+def choose(models: dict[str, dict], users: str) -> blending.ChosenBlend:
+    """Blend models on two weeks alike, in which each user buys the first coupon."""
+    labels = np.zeros((len(users), 3), dtype=bool)
+    labels[:, 0] = True
+    scores = {
+        name: np.array([of_type[user] for user in users], dtype=np.float32)
+        for name, of_type in models.items()
+    }
+    week = ScoredWeek(np.arange(len(users), dtype=np.int32), labels, scores)
+    # as many again are registered and buy nothing
+    return choose_blend([week, week], 2 * len(users))
+
+
+def test_models_that_make_up_for_each_other_are_blended():
+    found = choose({"one": FIRST, "wrong": WRONG, "two": SECOND}, HALF)
+    # alone each puts the coupon first for half of the buyers, second for the others:
+    # 3/4 of the buyers, who are half of the users; third for all: 1/3 of one half
+    assert found.mean_map_at_10 == {
+        "one": pytest.approx(3 / 8),
+        "two": pytest.approx(3 / 8),
+        "wrong": pytest.approx(1 / 6),
+    }
+    # with share s of the second, x needs 1 - s > 1.2 s and y needs s > 0.4 (1 - s):
+    # between 0.29 and 0.45. The second step makes halves, the third makes thirds, and
+    # more cannot be won.
+    assert found.weights == {"one": pytest.approx(2 / 3), "two": pytest.approx(1 / 3)}
+    assert found.blend_map_at_10 == pytest.approx(1 / 2)
+    assert found.is_surely_better
+
+
+def test_a_gain_that_may_be_chance_is_no_sure_gain():
+    # one user of forty gains: a third of all bootstrap samples are without it
+    found = choose({"one": FIRST, "two": SECOND}, "x" * (N_BUYERS - 1) + "y")
+    assert set(found.weights) == {"one", "two"}
+    assert found.blend_map_at_10 > found.mean_map_at_10["one"]
+    assert not found.is_surely_better
+
+
+def test_a_model_that_helps_nobody_stays_out():
+    found = choose({"wrong": WRONG, "one": FIRST}, "x" * N_BUYERS)
+    assert found.weights == {"one": 1.0}
+    assert found.blend_map_at_10 == found.mean_map_at_10["one"] == pytest.approx(1 / 2)
+    assert not found.is_surely_better
+
+
+def test_a_member_of_small_weight_is_left_out(monkeypatch):
+    monkeypatch.setattr(blending, "MIN_WEIGHT", 0.45)
+    found = choose({"one": FIRST, "two": SECOND}, HALF)
+    assert found.weights == {"one": 1.0}
+    assert found.blend_map_at_10 == pytest.approx(3 / 8)
+
+
+def test_the_last_selection_weeks_with_enough_before_are_predicted():
+    def cutoffs(n_selection: int, n: int = 20, unlabelled: int = -1) -> list[Cutoff]:
+        return [
+            Cutoff(sunday(i), i != unlabelled, i < n_selection, 9) for i in range(n)
+        ]
+
+    assert blending_weeks(cutoffs(15)) == [sunday(i) for i in range(7, 15)]
+    assert blending_weeks(cutoffs(5)) == [sunday(i) for i in (2, 3, 4)]
+    assert blending_weeks(cutoffs(5, unlabelled=3)) == [sunday(2), sunday(4)]
+    assert blending_weeks(cutoffs(2)) == []
+
+
+class Remembers:
+    """A model that scores each pair by the last week that it learned from."""
+
+    def fit(self, training):
+        """Take the latest cutoff."""
+        self.weeks = np.unique(training.cutoff)
+        return self
+
+    def predict_in_chunks(self, features):
+        """Return a probability that tells the number of weeks."""
+        return np.full(len(features), len(self.weeks) / 100, np.float32)
+
+
+def test_a_week_is_predicted_by_models_fitted_on_the_weeks_before(
+    sample_world, monkeypatch
+):
+    fitted = []
+
+    def build(name, parameters, random_state):
+        fitted.append(Remembers())
+        return fitted[-1]
+
+    monkeypatch.setattr(blending, "build", build)
+    with open_warehouse(sample_world.database, read_only=True) as warehouse:
+        selection = [c.date for c in warehouse.cutoffs() if c.is_selection]
+        weeks = selection[-2:]
+        found = score_weeks(warehouse, weeks, {"one": {}}, 0)
+        bought = warehouse.rows(
+            "select cutoff_date, count(distinct user_id) from ml.training_pairs "
+            "where label and cutoff_date in (?, ?) group by all order by all",
+            weeks,
+        )
+    for model, week in zip(fitted, weeks, strict=True):
+        assert [day for day in selection if day < week] == model.weeks.tolist()
+    for scored, model in zip(found, fitted, strict=True):
+        assert scored.labels.any(axis=1).all()
+        assert scored.scores["one"].shape == scored.labels.shape
+        assert scored.scores["one"].dtype == np.float32
+        expected = log_odds(np.array([len(model.weeks) / 100]))[0]
+        assert scored.scores["one"] == pytest.approx(expected, rel=1e-5)
+    assert [(week, len(s.user_ids)) for week, s in zip(weeks, found, strict=True)] == (
+        bought
+    )
