@@ -20,7 +20,15 @@ from pathlib import Path
 import duckdb
 
 from ml import cli, settings
-from ml.bench_page import REAL_USERS, Machine, SizeResult, Speed, Timed, markdown
+from ml.bench_page import (
+    REAL_USERS,
+    TRAIN,
+    Machine,
+    SizeResult,
+    Speed,
+    Timed,
+    markdown,
+)
 from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
 from ml.manifest import dbt_command
@@ -57,7 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="also write the page"
     )
-    parser.add_argument("--no-train", action="store_true", help="leave ml.train out")
+    parser.add_argument(
+        "--train-up-to",
+        type=int,
+        default=REAL_USERS,
+        metavar="USERS",
+        help="largest size at which ml.train is run as well; 0 for none (default: "
+        "%(default)s, the competition's)",
+    )
     parser.add_argument(
         "--keep", action="store_true", help="keep data/bench-<users> and what it holds"
     )
@@ -72,7 +87,7 @@ def _run(options: argparse.Namespace) -> None:
         raise cli.CommandError("--seed must be 0 or more.")
     cli.check_writable(options.write)
     results = [
-        measure(users, options.seed, not options.no_train, options.keep)
+        measure(users, options.seed, users <= options.train_up_to, options.keep)
         for users in dict.fromkeys(options.users)
     ]
     page = markdown(this_machine(), options.seed, results)
@@ -107,7 +122,7 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
         "dbt build": [dbt_command(), "--quiet", "build"],
     }
     if with_training:
-        steps["ml.train"] = [*python, "ml.train"]
+        steps[TRAIN] = [*python, "ml.train"]
     costs: dict[str, Cost] = {}
     try:
         for step, command in steps.items():
@@ -134,7 +149,7 @@ def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
             "(select cutoff_date, count(*) as n_users from features.feature_users "
             "group by all) using (cutoff_date)"
         )
-        speed = _speed(warehouse) if "ml.train" in costs else None
+        speed = _speed(warehouse) if TRAIN in costs else None
     models = slowest(run, manifest, "model", counts, N_MODELS)
     queries = {
         result["unique_id"].split(".")[-1]: result["compiled_code"]
@@ -221,7 +236,8 @@ def _table_counts(warehouse: Warehouse) -> dict[str, int]:
 
 def _speed(warehouse: Warehouse) -> Speed | None:
     rows = warehouse.rows(
-        "select model_name, pairs_per_second, latency_p50_ms, latency_p95_ms "
+        "select model_name, n_training_pairs, fit_seconds, n_evaluated_pairs, "
+        "predict_seconds, pairs_per_second, latency_p50_ms, latency_p95_ms "
         "from ml.model_runs where is_default and pairs_per_second is not null "
         "order by started_at desc limit 1"
     )

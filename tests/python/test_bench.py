@@ -143,7 +143,7 @@ def size(users: int, events: int, build: Cost) -> SizeResult:
         12.0,
         [Timed("slow", 9.0, 8, "HASH_JOIN: 50% | of it")],
         [Timed("of_slow", 2.0, None)],
-        Speed("popularity", 1e6, 0.25, 0.5),
+        Speed("popularity", 900, 1.25, 5_000, 0.5, 1e6, 0.25, 0.5),
     )
 
 
@@ -165,11 +165,23 @@ def test_scaling_is_relative_to_the_real_size():
 
 def test_the_page_names_the_command_that_measures_it_again():
     built = page_of(size(300, 10, Cost(10.0, 400.0)), size(600, 20, Cost(9.0, 400.0)))
-    command = "python -m ml.bench --users 300 600 --seed 7 --no-train"
+    command = "python -m ml.bench --users 300 600 --seed 7 --train-up-to 0"
     assert built[2].startswith(f"Written by `{command}` on synthetic samples")
     trained = size(300, 10, Cost(10.0, 400.0))
     trained.costs["ml.train"] = Cost(5.0, 400.0)
     assert "`python -m ml.bench --users 300 --seed 7`" in page_of(trained)[2]
+    larger = size(600, 20, Cost(9.0, 400.0))
+    only_small = page_of(trained, larger)
+    assert only_small[2].startswith(
+        "Written by `python -m ml.bench --users 300 600 --seed 7 --train-up-to 300`"
+    )
+    # what was not run is a dash, in seconds and in their multiples
+    assert "| 600 | 20 | 12 | 1.0 | 100 | 9.0 | 400 | - | - |" in only_small
+    times = "1.00 | 0.50 | 1.00 | 0.90 | 0.45 | 1.00 | - | - | -"
+    assert f"| 600 | 2.00 | {times} |" in only_small
+    # beyond the competition's size nothing is trained unless it is asked for
+    huge = page_of(trained, size(91_492, 20, Cost(9.0, 400.0)))[2]
+    assert "`python -m ml.bench --users 300 91492 --seed 7`" in huge
 
 
 def test_the_page_names_machine_models_and_tests():
@@ -177,7 +189,10 @@ def test_the_page_names_machine_models_and_tests():
     assert "| 2026-11-24 | 2 | 25 GB | 2.0.0 | 0.1.0 abc |" in lines
     assert "| slow | 9.00 | 8 | HASH_JOIN: 50% / of it |" in lines
     assert "| of_slow | 2.00 | view |" in lines
-    assert "| 300 | popularity | 1,000,000 | 0.25 | 0.50 |" in lines
+    assert (
+        "| 300 | popularity | 900 | 1.2 | 5,000 | 0.5 | 1,000,000 | 0.25 | 0.50 |"
+        in lines
+    )
     assert "## Scaling" not in lines
 
 
@@ -215,7 +230,16 @@ def test_bad_options_are_one_sentence(arguments, message, capsys):
 def test_a_small_size_is_measured_and_removed(sample_world, tmp_path):
     page = tmp_path / "benchmarks.md"
     done = sample_world.python(
-        *("-m", "ml.bench", "--users", "120", "--no-train", "--write", str(page))
+        *(
+            "-m",
+            "ml.bench",
+            "--users",
+            "120",
+            "--train-up-to",
+            "0",
+            "--write",
+            str(page),
+        )
     )
     text = page.read_text(encoding="utf-8")
     assert done.stdout.strip() == text.strip()
