@@ -107,6 +107,10 @@ catalogue: env ## write docs/features.md, the catalogue of features, from the YA
 columns: env ## write docs/columns.md, what became of every column of the files
 	@$(BIN)/python -m ml.inventory --write docs/columns.md
 
+.PHONY: licences
+licences: env ## write docs/licences.md, what is installed and under which licence
+	@$(BIN)/python -m ml.licences --write docs/licences.md
+
 .PHONY: explore
 explore: env ## the questions of analyses/, to be answered with python -m ml.explore NAME
 	@$(BIN)/python -m ml.explore
