@@ -19,8 +19,8 @@ PROJECT = "ponpare"
 MIN_WORDS = 3
 #: From the file of purchases to what is recommended, each read by the next.
 LINEAGE = (
-    *("coupon_detail_train", "stg_purchases", "fct_purchases", "cutoffs"),
-    *("scoring_pairs", "purchase_scores", "recommendations"),
+    *("coupon_detail_train", "checked_purchases", "stg_purchases", "fct_purchases"),
+    *("cutoffs", "scoring_pairs", "purchase_scores", "recommendations"),
 )
 
 
