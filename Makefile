@@ -99,6 +99,10 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 
+.PHONY: licences
+licences: env ## write docs/licences.md, the licences of the locked packages
+	@$(BIN)/python -m ml.licences --write docs/licences.md
+
 .PHONY: catalogue
 catalogue: env ## write docs/features.md, the catalogue of features, from the YAML
 	@$(BIN)/python -m ml.catalogue --write docs/features.md
