@@ -64,6 +64,11 @@ REFUSED = [
         "COUPON_ID_hash is no id of 32 characters",
         COUPON_ID_hash=f"two {'0' * 24} ids",
     ),
+    put(
+        "coupon_area_test",
+        "COUPON_ID_hash is no id of 32 characters",
+        COUPON_ID_hash=f"two\n{'0' * 23}lines",
+    ),
     put("coupon_detail_train", "ITEM_COUNT is below 1", ITEM_COUNT="0"),
     put("coupon_detail_train", "I_DATE is no date and time", I_DATE="yesterday"),
     append("coupon_detail_train", "copy of an earlier row"),
