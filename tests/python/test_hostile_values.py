@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from build_raw_files import REQUIRED, csv_text, write_csv, write_required
 from hostile import (
@@ -33,6 +34,7 @@ from ml.duckdb_plugin import Plugin
 from ml.evaluate import Metric
 from ml.explore import Answer, Question
 from ml.raw_files import LONGEST_ROW, RawFileError, find_raw_files
+from ml.report.data import read_data
 
 #: What steers a terminal or turns the direction of text.
 STEERING = {"Cc", "Cf", "Zl", "Zp"}
@@ -191,6 +193,17 @@ def test_a_genre_that_is_markup_is_text_in_its_page():
     assert page.count(markdown.escaped(SCRIPT)) == 2
     assert f"| {markdown.escaped(genres[1])} | 0 | 5 |" in page
     assert all(map(is_plain, genre_page.text(found).splitlines()))
+
+
+def test_the_report_takes_the_beginning_of_a_long_name():
+    class OneRow:
+        def table(self, _):
+            return pa.table({"name": [LONG], "short": ["短"], "n": [1], "none": [None]})
+
+    found = read_data(OneRow())
+    expected = {"name": markdown.cut(LONG), "short": "短", "n": 1, "none": None}
+    assert found
+    assert all(rows == [expected] for rows in found.values())
 
 
 def test_a_query_prints_nothing_that_steers_a_terminal(tmp_path, monkeypatch, capfd):
