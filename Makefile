@@ -139,4 +139,4 @@ ablation: env ## what each group of features brings, on weeks before 2012-04-15
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
 	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* data/bench-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
-		.pytest_cache .ruff_cache report
+		.pytest_cache .hypothesis .ruff_cache report
