@@ -14,7 +14,7 @@ import duckdb
 import pytest
 import yaml
 from build_features import make_training_set
-from no_network import guarded, taken_away
+from no_network import OfflineWorld, guarded, taken_away
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -302,6 +302,18 @@ def test_the_guard_lets_through_the_own_machine_alone(tmp_path):
         ["socket.gethostbyname", "example.org"],
         ["socket.sendto", "192.0.2.1"],
     ]
+
+
+@pytest.mark.full
+def test_the_guard_sees_what_dbt_would_tell_if_it_were_let(tmp_path, monkeypatch):
+    """dbt goes on when it is denied: without the log nobody would notice."""
+    world = OfflineWorld(tmp_path, tmp_path / "none.duckdb")
+    monkeypatch.delenv("DBT_SEND_ANONYMOUS_USAGE_STATS", raising=False)
+    world.dbt("parse", "--quiet")
+    assert world.attempts == []
+    monkeypatch.setenv("DBT_SEND_ANONYMOUS_USAGE_STATS", "true")
+    world.dbt("parse", "--quiet")
+    assert world.attempts
 
 
 def test_the_kernel_takes_the_network_away():
