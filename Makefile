@@ -99,6 +99,10 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 
+.PHONY: licences
+licences: env ## write docs/licences.md, the licences of the locked packages
+	@$(BIN)/python -m ml.licences --write docs/licences.md
+
 .PHONY: catalogue
 catalogue: env ## write docs/features.md, the catalogue of features, from the YAML
 	@$(BIN)/python -m ml.catalogue --write docs/features.md
@@ -106,10 +110,6 @@ catalogue: env ## write docs/features.md, the catalogue of features, from the YA
 .PHONY: columns
 columns: env ## write docs/columns.md, what became of every column of the files
 	@$(BIN)/python -m ml.inventory --write docs/columns.md
-
-.PHONY: licences
-licences: env ## write docs/licences.md, what is installed and under which licence
-	@$(BIN)/python -m ml.licences --write docs/licences.md
 
 .PHONY: explore
 explore: env ## the questions of analyses/, to be answered with python -m ml.explore NAME
@@ -139,4 +139,4 @@ ablation: env ## what each group of features brings, on weeks before 2012-04-15
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
 	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* data/bench-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
-		.pytest_cache .ruff_cache report
+		.pytest_cache .hypothesis .ruff_cache report

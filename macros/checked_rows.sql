@@ -26,10 +26,15 @@
     {{ return([clean_text(column) ~ ' is null', column ~ ' is missing']) }}
 {%- endmacro %}
 
-{# Rule: what the field holds is one of the competition's ids. #}
+{# Rule: what the field holds is one of the competition's ids. One with a blank in it
+   would be two in a submission, whose lists are parted by blanks; one with a line end
+   would be torn by programs that read line by line. #}
 {% macro rule_id(column) -%}
     {{ return([
-        'length(' ~ clean_text(column) ~ ') != 32',
+        'length(' ~ clean_text(column) ~ ') != 32 or '
+        ~ clean_text(column) ~ " like '% %' or "
+        ~ clean_text(column) ~ " like '%' || chr(10) || '%' or "
+        ~ clean_text(column) ~ " like '%' || chr(13) || '%'",
         column ~ ' is no id of 32 characters',
     ]) }}
 {%- endmacro %}

@@ -17,7 +17,7 @@ import duckdb
 
 from ml import cli, settings
 from ml.manifest import read_manifest
-from ml.markdown import aligned, table
+from ml.markdown import aligned, cut, escaped, table
 from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = (
@@ -261,7 +261,10 @@ def section(question: Question, found: Answer) -> list[str]:
     if not found.rows:
         return [*lines, f"({NO_ROWS})"]
     chosen = found.chosen(question.shown)
-    lines += table(chosen.columns, _cells(chosen.rows[:PAGE_ROWS]), numbers=False)
+    cells = [
+        [escaped(cut(cell)) for cell in row] for row in _cells(chosen.rows[:PAGE_ROWS])
+    ]
+    lines += table(chosen.columns, cells, numbers=False)
     left_out = _left_out(len(found.rows), min(len(chosen.rows), PAGE_ROWS))
     return [*lines, *(["", *left_out] if left_out else [])]
 

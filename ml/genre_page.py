@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml.evaluate import Metric
-from ml.markdown import aligned, table
+from ml.markdown import aligned, cut, escaped, table
 from ml.markdown import with_section as page_with_section
 
 INTRODUCTION = """# The genre of the next purchase
@@ -136,7 +136,10 @@ def text(section: Section) -> str:
 def with_section(page: str, section: Section) -> str:
     """Return the page with this section added, or in place of its namesake."""
     head, *rows = metric_lines(section)
-    genre_head, *genre_rows = confusion_lines(section, section.best)
+    genre_head, *genre_rows = (
+        [escaped(cut(cell)) for cell in row]
+        for row in confusion_lines(section, section.best)
+    )
     lines = [
         *(section.title, "", answer(section), "", _setting(section), ""),
         *table(head, rows),

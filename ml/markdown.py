@@ -1,16 +1,50 @@
-"""Tables and sections for the pages that commands write."""
+"""Tables and sections for the pages that commands write, and text that stays text.
+
+What a file holds may look like markup, like a command to a terminal, or be a million
+characters long. It is stored as it is; where it is shown it passes through here.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from ml import settings
+
+#: Characters of a value that are shown; what follows is cut off.
+MOST_CHARACTERS = 400
+#: What Markdown or HTML would take for more than text, and what ends a line or steers a
+#: terminal; names of columns keep their _.
+MARKS = re.compile(r"[<>&`*|\[\]\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+#: What ends a line, steers a terminal, or turns the direction of what follows.
+STEERING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def cut(text: str) -> str:
+    """Return a text as it is, or its beginning and an ellipsis if it is long."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return text[: MOST_CHARACTERS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def escaped(text: object) -> str:
+    """Return a text whose characters mean nothing to Markdown or HTML."""
+    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", str(text))
+
+
+def printable(text: str) -> str:
+    """Return a text as one line that does nothing to a terminal but stand there."""
+    return STEERING.sub(
+        lambda found: found[0].encode("unicode_escape").decode("ascii"), cut(text)
+    )
 
 
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], numbers: bool = True
 ) -> list[str]:
     """Return the lines of a table; a bar within a cell becomes a slash.
+
+    Cells are Markdown: values of the data come through :func:`escaped`.
 
     Parameters
     ----------
@@ -26,6 +60,7 @@ def table(
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table for a terminal, its head among the rows."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [
         "  "

@@ -35,9 +35,15 @@ SOURCES_YAML = settings.PROJECT_DIR / "models" / "staging" / "sources.yml"
 MAX_MALFORMED = 1000
 #: Encodings that are named when a file is not UTF-8, in the order of the attempts.
 OTHER_ENCODINGS = {"cp932": "Shift_JIS (CP932)", "euc_jp": "EUC-JP"}
+#: Half of a surrogate pair, written as if it were a character of its own.
+_HALF_OF_A_PAIR = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")
 #: What Python's decoder makes of bytes to which CP932 gives no character.
 _NO_CHARACTER = re.compile("[\x80\xa0\uf8f0-\uf8f3]")
 _CHUNK_BYTES = 1 << 22
+#: Bytes of a row: what DuckDB reads by default, with buffers of 16 times as much. The
+#: csv module stops at fewer unless it is told.
+LONGEST_ROW = 2_000_000
+csv.field_size_limit(LONGEST_ROW)
 #: Characters of the competition's ids; files of rows with an id end each row with one.
 ID_LENGTH = 32
 
@@ -268,7 +274,7 @@ def _read_header(path: Path, shown_as: Path) -> tuple[str, ...]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             header = next(csv.reader(file), None)
     except UnicodeDecodeError as error:
-        raise _wrong_encoding(path, shown_as) from error
+        raise wrong_encoding(path, shown_as) from error
     except csv.Error as error:
         raise RawFileError(f"{shown_as}, line 1: no CSV header ({error}).") from error
     except OSError as error:
@@ -350,7 +356,7 @@ def _check_bytes(path: Path, shown_as: Path) -> _Text:
             try:
                 decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                raise _wrong_encoding(path, shown_as) from error
+                raise wrong_encoding(path, shown_as) from error
             if b"\0" in chunk:
                 line = n_ends + chunk[: chunk.index(b"\0")].count(b"\n") + 1
                 raise RawFileError(
@@ -387,7 +393,7 @@ def _breaks_off_in_an_id(path: Path) -> bool:
     )
 
 
-def _wrong_encoding(path: Path, shown_as: Path) -> RawFileError:
+def wrong_encoding(path: Path, shown_as: Path) -> RawFileError:
     """Return the error for a file that is not UTF-8: where, and what it looks like."""
     content = path.read_bytes()
     plain_name = shown_as.name.removesuffix(".zip")
@@ -407,6 +413,13 @@ def _wrong_encoding(path: Path, shown_as: Path) -> RawFileError:
     where = f"{shown_as}, line {line}"
     if line > 1 and field < len(columns):
         where += f", column {columns[field].strip()}"
+    if _HALF_OF_A_PAIR.match(content, start) and _is_text_but_for_halves(content):
+        half = content[start : start + 3].decode("utf-8", "surrogatepass")
+        return RawFileError(
+            f"{where}: half of a surrogate pair (U+{ord(half):04X}), which is no "
+            "character and not UTF-8: write the file again with a program that writes "
+            "UTF-8, not CESU-8 or Java's modified UTF-8."
+        )
     for codec, name in OTHER_ENCODINGS.items():
         try:
             text = content.decode(codec)
@@ -424,12 +437,22 @@ def _wrong_encoding(path: Path, shown_as: Path) -> RawFileError:
     )
 
 
+def _is_text_but_for_halves(content: bytes) -> bool:
+    """Whether bytes are UTF-8 if halves of surrogate pairs are let pass."""
+    try:
+        content.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def read_csv_sql(path: Path, header: tuple[str, ...], options: str = "") -> str:
     """Return DuckDB's table function over a CSV: every column text, `NA` null."""
     types = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in header)
     return (
         f"read_csv({quoted(str(path.resolve()))}, header = true, auto_detect = false, "
         "delim = ',', quote = '\"', escape = '\"', nullstr = 'NA', "
+        f"max_line_size = {LONGEST_ROW}, "
         f"columns = {{{types}}}{options})"
     )
 
@@ -467,6 +490,11 @@ def _check_rows(
             found, column = most, ""
         elif kind == "MISSING COLUMNS":
             found, column = least, f", {header[least]} is missing"
+        elif kind == "LINE SIZE OVER MAXIMUM":
+            raise RawFileError(
+                f"{where}: the row is longer than {LONGEST_ROW:,} bytes: mend the "
+                "line, or copy the file again."
+            )
         else:
             raise RawFileError(
                 f"{where}, column {header[least - 1]}: a quotation mark is opened and "

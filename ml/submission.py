@@ -12,7 +12,7 @@ import csv
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ml import cli, raw_files, settings
@@ -47,23 +47,32 @@ def write_submission(out: Path) -> int:
     with open_warehouse(read_only=True) as warehouse:
         users = _users(warehouse)
         lists, fallback = _lists(warehouse)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=".submission-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            writer.writerows((user, lists.get(user, fallback)) for user in users)
-        os.replace(temporary, out)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_lists(out, ((user, lists.get(user, fallback)) for user in users))
     n_own = sum(user in lists for user in users)
     print(
         f"{out}: {len(users):,} users, {n_own:,} with a list of their own, "
         f"{len(users) - n_own:,} with the list for new users"
     )
     return len(users)
+
+
+def write_lists(out: Path, lists: Iterable[tuple[str, str]]) -> None:
+    """Write users with their lists, whole or not at all.
+
+    Ids stand in the file as they are, whatever a spreadsheet might take them for: it is
+    read by a machine.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=".submission-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(HEADER)
+            writer.writerows(lists)
+        os.replace(temporary, out)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _users(warehouse: Warehouse) -> list[str]:
@@ -74,14 +83,32 @@ def _users(warehouse: Warehouse) -> list[str]:
     if path is None:
         rows = warehouse.rows("select user_hash from core.dim_users order by user_hash")
         return [row[0] for row in rows]
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if HEADER[0] not in (reader.fieldnames or []):
-            raise cli.CommandError(
-                f"{path}, line 1: column {HEADER[0]} is missing; use the file as the "
-                "competition gives it."
-            )
-        return list(dict.fromkeys(row[HEADER[0]] for row in reader))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _read_users(path, csv.DictReader(file, restval=""))
+    except UnicodeDecodeError as error:
+        raise raw_files.wrong_encoding(path, path) from error
+    except csv.Error as error:
+        raise cli.CommandError(
+            f"{path} cannot be read as CSV ({error}): use the file as the competition "
+            "gives it."
+        ) from error
+
+
+def _read_users(path: Path, rows: csv.DictReader) -> list[str]:
+    """Return the users of sample_submission, each once."""
+    if HEADER[0] not in (rows.fieldnames or []):
+        raise cli.CommandError(
+            f"{path}, line 1: column {HEADER[0]} is missing; use the file as the "
+            "competition gives it."
+        )
+    users = dict.fromkeys(row[HEADER[0]] for row in rows)
+    if "" in users:
+        raise cli.CommandError(
+            f"{path}: a row has no {HEADER[0]}; use the file as the competition gives "
+            "it."
+        )
+    return list(users)
 
 
 def _lists(warehouse: Warehouse) -> tuple[dict[str, str], str]:

@@ -1,6 +1,7 @@
 -- The weights of a cutoff add up to users times coupons, within five standard errors. A
 -- pair with inclusion probability p adds 1/p or nothing: variance (1 - p) / p, which a
--- chosen pair with weight w = 1/p estimates as w * (w - 1).
+-- chosen pair with weight w = 1/p estimates as w * (w - 1). Of a few pairs perhaps only
+-- certain ones were chosen, which say nothing of the variance: they are not looked at.
 with candidate_pairs as (
     select
         cutoffs.cutoff_date,
@@ -29,6 +30,9 @@ from candidate_pairs
 left join sampled_pairs
     on candidate_pairs.cutoff_date = sampled_pairs.cutoff_date
 where
-    sampled_pairs.total_weight is null
-    or abs(sampled_pairs.total_weight - candidate_pairs.n_pairs)
-    > 5 * sqrt(sampled_pairs.variance) + 1e-6
+    candidate_pairs.n_pairs >= 1000
+    and (
+        sampled_pairs.total_weight is null
+        or abs(sampled_pairs.total_weight - candidate_pairs.n_pairs)
+        > 5 * sqrt(sampled_pairs.variance) + 1e-6
+    )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import vl_convert
 
+from ml.markdown import escaped
 from ml.report import charts, words
 from ml.report.facts import FACTS, Data
 from ml.report.page import Picture, rows_of, summary
@@ -42,7 +43,7 @@ def slides(
             lines += [f"- {point[language]}" for point in points if point[language]]
             for name in slide.get("pictures", []):
                 if name in by_name:
-                    caption = words.escaped(by_name[name].title[language])
+                    caption = escaped(by_name[name].title[language])
                     lines += ["", f"![{caption}]({picture_file(name, language)})"]
                     lines += ["", f"*{caption}*"]
             pages.append("\n".join(lines))

@@ -10,11 +10,11 @@ from pathlib import Path
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from ml.markdown import escaped
+
 LANGUAGES = ("en", "ko")
 #: What the lines of a template leave behind; a space that holds together stays.
 SPACES = re.compile(r"[ \n]+")
-#: What Markdown or HTML would take for more than text; names of columns keep their _.
-MARKS = re.compile(r"[<>&`*|\[\]\\\n\u2028\u2029]")
 #: A text in both languages.
 Text = dict[str, str]
 
@@ -97,11 +97,6 @@ def signed(value: float | None, digits: int) -> str:
     return (
         "-" if value is None else f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
     )
-
-
-def escaped(text: object) -> str:
-    """Return a text whose characters mean nothing to Markdown or HTML."""
-    return MARKS.sub(lambda mark: f"&#{ord(mark[0])};", str(text))
 
 
 @cache

@@ -23,7 +23,7 @@ user_prefecture_weeks as (
             * ({{ var('place_views_per_purchase') }} * n_purchases + n_views)
         ) as bigint) as place_weight
     from placed
-    where genre_weight is not null
+    where genre_weight is not null and prefecture is not null
     group by user_id, prefecture, known_from_date
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 from warehouses import World, build_marts, use_small_models, write_sample
 
@@ -16,6 +17,22 @@ from ml.models import trees
 
 if TYPE_CHECKING:
     from browser import Browser
+
+
+#: Properties are tried on the same inputs in every run; `--hypothesis-profile=drawn`
+#: draws others and prints how to draw them again.
+SHARED = {
+    "deadline": None,
+    "database": None,
+    "max_examples": 200,
+    "suppress_health_check": [
+        HealthCheck.too_slow,
+        HealthCheck.function_scoped_fixture,
+    ],
+}
+settings.register_profile("fixed", derandomize=True, **SHARED)
+settings.register_profile("drawn", print_blob=True, **SHARED)
+settings.load_profile("fixed")
 
 
 @pytest.hookimpl(tryfirst=True)

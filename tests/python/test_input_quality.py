@@ -58,10 +58,16 @@ REFUSED = [
     put("coupon_list_test", "GENRE_NAME is missing", GENRE_NAME=""),
     put("coupon_area_train", "SMALL_AREA_NAME is missing", SMALL_AREA_NAME="NA"),
     append("coupon_area_train", "copy of an earlier row"),
+    put("coupon_area_test", "COUPON_ID_hash is missing", COUPON_ID_hash=""),
     put(
         "coupon_area_test",
         "COUPON_ID_hash is no id of 32 characters",
-        COUPON_ID_hash="",
+        COUPON_ID_hash=f"two {'0' * 24} ids",
+    ),
+    put(
+        "coupon_area_test",
+        "COUPON_ID_hash is no id of 32 characters",
+        COUPON_ID_hash=f"two\n{'0' * 23}lines",
     ),
     put("coupon_detail_train", "ITEM_COUNT is below 1", ITEM_COUNT="0"),
     put("coupon_detail_train", "I_DATE is no date and time", I_DATE="yesterday"),

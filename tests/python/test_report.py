@@ -24,7 +24,10 @@ from ml.report.slides import slides
 from ml.settings import PROJECT_DIR
 from ml.warehouse import WarehouseError, open_warehouse
 
-HOSTILE = "\"'><script>alert(1)</script>&\u2028<img src=x onerror=alert(2)>"
+HOSTILE = (
+    "\"'><script>alert(1)</script>&\u2028<img src=x onerror=alert(2)>"
+    "\r\r---\r\r# =1+1 \x1b[31m`[x](javascript:alert(3))`|{{ 7 * 7 }}"
+)
 PHONE = (390, 844)
 #: Pictures that only long commands fill, and those that a training fills.
 BY_OTHERS = {"judged_weeks", "ablation"}
@@ -520,10 +523,12 @@ def test_slides_without_a_training_say_what_is_missing(data):
 
 
 def test_hostile_values_are_text_in_slides(data):
-    for text in _slides(_all_poisoned(data)).values():
+    clean = _slides(data)
+    for language, text in _slides(_all_poisoned(data)).items():
         assert "alert(1)" in text
-        assert "<script" not in text
-        assert "<img" not in text
+        assert not re.search(r"<script|<img|\]\(javascript|[\r\x1b]|\D49\D", text)
+        rulers = text.splitlines().count("---")
+        assert rulers == clean[language].splitlines().count("---")
 
 
 # Hostile values
