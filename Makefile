@@ -11,6 +11,7 @@ PORT ?= 8080
 ORACLE_USERS ?= 2000
 ORACLE_SEEDS ?= 1 2 3
 BENCH_USERS ?= 5718 22873 91492
+CRASH_ROUNDS ?= 13
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONUNBUFFERED := 1
 
@@ -80,6 +81,10 @@ test: env ## the tests that take less than five minutes
 .PHONY: test-full
 test-full: env ## the tests that take longer, and those on real data (PONPARE_REAL_DIR)
 	@$(BIN)/pytest -m full
+
+.PHONY: crash-test
+crash-test: env ## kill -9 at random moments: building, training, publishing, model files (CRASH_ROUNDS of each)
+	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(BIN)/pytest -m full tests/python/test_crashes.py
 
 .PHONY: lint
 lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project

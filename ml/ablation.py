@@ -20,6 +20,7 @@ import numpy as np
 from ml import cli
 from ml.ablation_page import Section, text, with_section
 from ml.chosen import parameters_text
+from ml.files import write_whole
 from ml.judged import selection_weeks
 from ml.markdown import data_title
 from ml.models import MODELS, build
@@ -122,7 +123,7 @@ def ablate(options: argparse.Namespace) -> None:
     if options.write is not None:
         page = options.write
         old = page.read_text(encoding="utf-8") if page.is_file() else ""
-        page.write_text(with_section(old, section), encoding="utf-8")
+        write_whole(page, with_section(old, section))
 
 
 def spread_sample(n: int, n_wanted: int) -> np.ndarray:

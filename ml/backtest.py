@@ -21,6 +21,7 @@ from ml import cli, metrics
 from ml.backtest_page import Summary, page, text
 from ml.chosen import ChosenSettings, read_chosen
 from ml.evaluate import Metric
+from ml.files import write_whole
 from ml.fitting import Evaluation, fit_models, measure, possible_models, score
 from ml.models import MODELS
 from ml.progress import peak_memory_mb
@@ -113,7 +114,7 @@ def backtest(options: argparse.Namespace) -> list[Summary]:
             *(done, summaries, reference, _command(options)),
             *(chosen.source, code_version()),
         )
-        options.write.write_text(made, encoding="utf-8")
+        write_whole(options.write, made)
     return summaries
 
 

@@ -31,6 +31,7 @@ from ml.bench_page import (
 )
 from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
+from ml.files import write_whole
 from ml.manifest import dbt_command
 from ml.version import code_version
 from ml.warehouse import Warehouse, open_warehouse
@@ -93,7 +94,7 @@ def _run(options: argparse.Namespace) -> None:
     page = markdown(this_machine(), options.seed, results)
     print(f"\n{page}", end="")
     if options.write is not None:
-        options.write.write_text(page, encoding="utf-8")
+        write_whole(options.write, page)
 
 
 def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResult:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml import calibration, oracle
+from ml.files import write_whole
 from ml.sample_data import published
 from ml.settings import PROJECT_DIR
 
@@ -294,7 +295,7 @@ def main(arguments: list[str] | None = None) -> int:
             f"has {n_users:,}, so figures per coupon differ by design"
         )
     if options.write:
-        options.write.write_text(markdown(outcomes, n_users), encoding="utf-8")
+        write_whole(options.write, markdown(outcomes, n_users))
     passed, n = shares(outcomes)["all"]
     return 0 if passed >= WANTED_SHARE * n else 2
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ml import cli
+from ml.files import write_whole
 from ml.manifest import is_not_null, last_sentence, models, read_manifest
 from ml.markdown import table
 
@@ -78,7 +79,7 @@ def _run(options: argparse.Namespace) -> None:
         print(f"{PAGE} agrees with the YAML")
     elif options.write is not None:
         try:
-            options.write.write_text(page, encoding="utf-8")
+            write_whole(options.write, page)
         except OSError as error:
             raise cli.CommandError(
                 f"{options.write} cannot be written: {error.strerror}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -68,6 +69,11 @@ def run_measured(
     seconds = time.perf_counter() - started
     code = os.waitstatus_to_exitcode(status)
     process.returncode = code
+    if code == -signal.SIGKILL:
+        raise CommandError(
+            f"step {title!r} was killed, by somebody or by a system that ran out of "
+            f"memory: run it again. Command: {' '.join(command)}"
+        )
     if code != 0:
         raise CommandError(
             f"step {title!r} failed with exit code {code}; the lines above say why. "

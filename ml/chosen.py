@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml import settings
+from ml.files import write_whole
 from ml.models import MODELS
 from ml.warehouse import Warehouse
 
@@ -101,7 +102,7 @@ def write_shipped(
         "default_model": default_model,
         "parameters": parameters,
     }
-    path.write_text(json.dumps(content, indent=2, default=str) + "\n", "utf-8")
+    write_whole(path, json.dumps(content, indent=2, default=str) + "\n")
 
 
 def parameters_text(parameters: dict) -> str:

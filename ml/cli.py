@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ml import settings
+from ml import machine, settings
 from ml.models import LEFT_OUT
 from ml.raw_files import RawFileError
 from ml.registry import ModelFileError
@@ -71,5 +71,11 @@ def run(verb: Callable[[], object]) -> int:
         verb()
     except EXPECTED as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:
+        sentence = machine.refusal(error)
+        if sentence is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
         return 1
     return 0

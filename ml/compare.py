@@ -19,6 +19,7 @@ from ml import cli
 from ml.chosen import parameters_text, read_chosen
 from ml.comparison import Fit, Outcome, compare, fit_option
 from ml.comparison_page import Section, text, with_section
+from ml.files import write_whole
 from ml.judged import read_judged_week, selection_weeks
 from ml.markdown import data_title
 from ml.models import build
@@ -102,7 +103,7 @@ def run_comparison(options: argparse.Namespace) -> Section:
     if options.write is not None:
         page = options.write
         old = page.read_text(encoding="utf-8") if page.is_file() else ""
-        page.write_text(with_section(old, section), encoding="utf-8")
+        write_whole(page, with_section(old, section))
     return section
 
 

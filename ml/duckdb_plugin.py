@@ -13,7 +13,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 
-from ml import raw_files, settings
+from ml import machine, raw_files, settings
 
 
 class Plugin(BasePlugin):
@@ -27,6 +27,8 @@ class Plugin(BasePlugin):
             )
         except raw_files.RawFileError as error:
             raise DbtRuntimeError(str(error)) from error
+        except OSError as error:
+            raise DbtRuntimeError(machine.refusal(error) or str(error)) from error
         if self.creds is not None:
             Path(self.creds.path).parent.mkdir(parents=True, exist_ok=True)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from ml import cli, settings
+from ml.files import write_whole
 from ml.manifest import read_manifest
 from ml.markdown import aligned, cut, escaped, table
 from ml.warehouse import Warehouse, open_warehouse
@@ -130,7 +131,7 @@ def _run(options: argparse.Namespace) -> None:
         check_may_be_published(options.write)
         with open_warehouse(read_only=True) as warehouse:
             answers = [answer(warehouse, question) for question in found]
-        options.write.write_text(markdown(found, answers), encoding="utf-8")
+        write_whole(options.write, markdown(found, answers))
         print(f"{options.write} written")
     elif options.names:
         by_name = {question.name: question for question in found}

@@ -34,3 +34,9 @@ def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
     return mask
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file as :func:`written_whole` does."""
+    with written_whole(path) as file:
+        file.write(text)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ml import cli
 from ml.columns import Column, ColumnLineage, column_lineage
+from ml.files import write_whole
 from ml.manifest import is_not_null, last_sentence, models, read_manifest
 from ml.markdown import table
 
@@ -76,7 +77,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.write is None:
         print(page, end="")
     else:
-        options.write.write_text(page, encoding="utf-8")
+        write_whole(options.write, page)
         print(f"{options.write} written")
 
 

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from ml import cli, settings
+from ml.files import write_whole
 from ml.markdown import table
 
 EXAMPLE = "example: python -m ml.licences --write docs/licences.md"
@@ -74,7 +75,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.write is None:
         print(markdown(found), end="")
     else:
-        options.write.write_text(markdown(found), encoding="utf-8")
+        write_whole(options.write, markdown(found))
         print(f"{options.write} written")
 
 

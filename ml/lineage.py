@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ml import cli
 from ml.columns import Column, ColumnLineage, column_lineage
+from ml.files import write_whole
 from ml.lineage_page import page
 from ml.manifest import read_manifest
 
@@ -53,7 +54,7 @@ def _run(options: argparse.Namespace) -> None:
         column = find(lineage, options.column)
         print("\n".join(lines(lineage, column, options.down)))
     if options.write:
-        options.write.write_text(page(lineage), encoding="utf-8")
+        write_whole(options.write, page(lineage))
         print(f"{len(lineage.parents)} columns written to {options.write}")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ml import cli
+from ml.files import write_whole
 from ml.genre_examples import Examples, days_of, read_examples
 from ml.genre_metrics import Foreseen, measure
 from ml.genre_models import OwnMostFrequent, genre_models
@@ -88,7 +89,7 @@ def run(options: argparse.Namespace) -> Section:
     if options.write is not None:
         page = options.write
         old = page.read_text(encoding="utf-8") if page.is_file() else ""
-        page.write_text(with_section(old, section), encoding="utf-8")
+        write_whole(page, with_section(old, section))
     return section
 
 

@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ml import cli, metrics, oracle, settings
+from ml.files import write_whole
 from ml.fitting import fit_models, score
 from ml.grid import ScoredGrid
 from ml.markdown import table
@@ -57,7 +58,7 @@ def _run(options: argparse.Namespace) -> None:
     for title, wide in tables(rows).items():
         print(f"\n{title}\n{wide.to_string()}")
     if options.write is not None:
-        options.write.write_text(markdown(rows), encoding="utf-8")
+        write_whole(options.write, markdown(rows))
 
 
 def _with_warehouses(samples: list[Path]) -> list[tuple[Path, Path]]:

@@ -28,6 +28,7 @@ import duckdb
 import yaml
 
 from ml import settings
+from ml.files import write_whole
 
 SOURCES_YAML = settings.PROJECT_DIR / "models" / "staging" / "sources.yml"
 
@@ -299,10 +300,7 @@ def _remembered_facts(
         known = {}
     if key not in known:
         known[key] = asdict(_facts(path, shown_as, header))
-        own_cache.mkdir(parents=True, exist_ok=True)
-        temporary = register.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(known), encoding="utf-8")
-        os.replace(temporary, register)
+        write_whole(register, json.dumps(known))
     facts = known[key]
     return Facts(
         facts["fingerprint"],

@@ -9,13 +9,12 @@ bought anything yet.
 from __future__ import annotations
 
 import csv
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ml import cli, raw_files, settings
+from ml.files import written_whole
 from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.submission --out artifacts/submission.csv"
@@ -62,17 +61,10 @@ def write_lists(out: Path, lists: Iterable[tuple[str, str]]) -> None:
     Ids stand in the file as they are, whatever a spreadsheet might take them for: it is
     read by a machine.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=out.parent, prefix=".submission-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(HEADER)
-            writer.writerows(lists)
-        os.replace(temporary, out)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with written_whole(out) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(HEADER)
+        writer.writerows(lists)
 
 
 def _users(warehouse: Warehouse) -> list[str]:

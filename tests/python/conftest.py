@@ -69,6 +69,16 @@ def sample_world(sample_dir, tmp_path_factory) -> World:
 
 
 @pytest.fixture(scope="session")
+def trained_world(tmp_path_factory) -> World:
+    """A small world with one run. A test may train on it, no test rebuilds it."""
+    directory = tmp_path_factory.mktemp("trained")
+    data = write_sample(directory / "sample", users=120, seed=4)
+    world = use_small_models(build_marts(World(data, directory / "world.duckdb")))
+    world.python("-m", "ml.train")
+    return world
+
+
+@pytest.fixture(scope="session")
 def manifest() -> dict:
     """dbt's manifest of the project as it stands."""
     return read_manifest()

@@ -27,7 +27,7 @@ from ml.registry import load_model, save_model
 from ml.warehouse import Warehouse, open_warehouse
 
 CUTOFF = dt.date(2012, 6, 24)
-#: Where a program kills itself: (the step before which, how often it went well before).
+#: Where a program that publishes kills itself.
 POINTS = ("before_commit", "after_commit", "between_tables")
 
 
@@ -80,6 +80,12 @@ def state_of(warehouse: Warehouse) -> State:
     for (name,) in files:
         load_model(settings.PROJECT_DIR / name)
     return State(frozenset(runs), (*scores, *reasons))
+
+
+def read_state(world: World) -> State:
+    """Return the state of a world's warehouse."""
+    with open_warehouse(world.database, read_only=True) as warehouse:
+        return state_of(warehouse)
 
 
 def killed(

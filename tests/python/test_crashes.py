@@ -14,8 +14,8 @@ from pathlib import Path
 import crashes
 import duckdb
 import pytest
-from crashes import Tally, killed, random_moment, seconds_of, state_of
-from warehouses import DBT, World, build_marts, use_small_models, write_sample
+from crashes import Tally, killed, random_moment, read_state, seconds_of, state_of
+from warehouses import DBT, World
 
 from ml.registry import load_model
 from ml.warehouse import WarehouseError, open_warehouse
@@ -23,21 +23,11 @@ from ml.warehouse import WarehouseError, open_warehouse
 pytestmark = pytest.mark.full
 
 #: Kills of each of the four kinds; the moments depend on CRASH_SEED alone.
-ROUNDS = int(os.environ.get("CRASH_ROUNDS", "2"))
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "1"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 BUILD = [str(DBT), "build", "--resource-type", "seed", "--resource-type", "model"]
 TRAIN = [sys.executable, "-m", "ml.train"]
 SELF = [sys.executable, crashes.__file__]
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory) -> World:
-    """A small warehouse with one run, and a second state of its files."""
-    directory = tmp_path_factory.mktemp("crash")
-    data = write_sample(directory / "sample", users=120, seed=4)
-    world = use_small_models(build_marts(World(data, directory / "world.duckdb")))
-    world.python("-m", "ml.train")
-    return world
 
 
 @pytest.fixture
@@ -49,11 +39,6 @@ def told(capsys):
         print(f"\n  seed {SEED}: {tally}", end=" ")
 
 
-def read_state(world: World) -> crashes.State:
-    with open_warehouse(world.database, read_only=True) as warehouse:
-        return state_of(warehouse)
-
-
 def marts_of(world: World) -> list[tuple]:
     """Return checksums of what training and scoring read."""
     with open_warehouse(world.database, read_only=True) as warehouse:
@@ -62,7 +47,8 @@ def marts_of(world: World) -> list[tuple]:
         ) + warehouse.rows("select cutoff_date, n_coupons from features.cutoffs")
 
 
-def test_scores_are_of_one_run_whenever_publishing_is_killed(world, told):
+def test_scores_are_of_one_run_whenever_publishing_is_killed(trained_world, told):
+    world = trained_world
     generator = random.Random(SEED)
     number = 1
     seconds = seconds_of(world, [*SELF, "publish", str(number), "nowhere"])
@@ -96,7 +82,10 @@ def test_scores_are_of_one_run_whenever_publishing_is_killed(world, told):
         assert f"crash-{number}" in read_state(world).runs
 
 
-def test_a_model_file_is_whole_whenever_writing_is_killed(world, told, tmp_path):
+def test_a_model_file_is_whole_whenever_writing_is_killed(
+    trained_world, told, tmp_path
+):
+    world = trained_world
     generator = random.Random(SEED)
     with open_warehouse(world.database, read_only=True) as warehouse:
         ((source,),) = warehouse.rows(
@@ -125,7 +114,8 @@ def test_a_model_file_is_whole_whenever_writing_is_killed(world, told, tmp_path)
         assert path.read_text(encoding="utf-8") == whole
 
 
-def test_training_leaves_the_old_or_the_new_run(world, told):
+def test_training_leaves_the_old_or_the_new_run(trained_world, told):
+    world = trained_world
     generator = random.Random(SEED)
     seconds = seconds_of(world, TRAIN)
     for _ in range(ROUNDS):
@@ -145,8 +135,11 @@ def test_training_leaves_the_old_or_the_new_run(world, told):
         assert len(read_state(world).runs - after.runs) == 1
 
 
-def test_marts_are_whole_or_refused_whenever_a_build_is_killed(world, told, tmp_path):
+def test_marts_are_whole_or_refused_whenever_a_build_is_killed(
+    trained_world, told, tmp_path
+):
     """The files change, the build is killed, and is run again to its end."""
+    world = trained_world
     generator = random.Random(SEED)
     copy = tmp_path / "build.duckdb"
     shutil.copy(world.database, copy)

@@ -28,11 +28,14 @@ def undescribed(manifest: dict) -> Iterator[str]:
     """Yield what lacks a description, or has one of a word or two.
 
     Uses of generic tests are named by dbt after the test and its arguments: the test
-    itself is a macro, and described there. The name of a unit test is a sentence.
+    itself is a macro, and described there. The name of a unit test is a sentence. A hook
+    has no place for words: the macro that it calls has them.
     """
     for kind in ("nodes", "sources", "macros", "exposures"):
         for node in manifest[kind].values():
             if node["package_name"] != PROJECT or node.get("test_metadata"):
+                continue
+            if node["resource_type"] == "operation":
                 continue
             name = f"{node['resource_type']} {node['name']}"
             if _says_little(node["description"]):
