@@ -28,8 +28,8 @@ def undescribed(manifest: dict) -> Iterator[str]:
     """Yield what lacks a description, or has one of a word or two.
 
     Uses of generic tests are named by dbt after the test and its arguments: the test
-    itself is a macro, and described there. The name of a unit test is a sentence. A hook
-    has no place for words: the macro that it calls has them.
+    itself is a macro, and described there. The name of a unit test is a sentence. A
+    hook has no place for words: the macro that it calls has them.
     """
     for kind in ("nodes", "sources", "macros", "exposures"):
         for node in manifest[kind].values():
