@@ -72,18 +72,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
+    cli.check_writable(options.write)
     manifest = read_manifest()
     page = markdown(features_of(manifest), marts_of(manifest))
     if options.check:
         check(page, PAGE)
         print(f"{PAGE} agrees with the YAML")
     elif options.write is not None:
-        try:
-            write_whole(options.write, page)
-        except OSError as error:
-            raise cli.CommandError(
-                f"{options.write} cannot be written: {error.strerror}."
-            ) from error
+        write_whole(options.write, page)
         print(f"{options.write} written")
     else:
         print(page, end="")

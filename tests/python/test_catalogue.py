@@ -131,4 +131,4 @@ def test_the_page_is_written_and_checked_by_the_command(monkeypatch, tmp_path, c
     assert catalogue.main([]) == 0
     assert capsys.readouterr().out == path.read_text(encoding="utf-8")
     assert catalogue.main(["--write", str(tmp_path / "none" / "f.md")]) == 1
-    assert "cannot be written" in capsys.readouterr().err
+    assert "is no directory" in capsys.readouterr().err
