@@ -277,6 +277,7 @@ def _check_is_built(warehouse: Warehouse, path: Path) -> None:
     expected = {
         *("training_pairs", "scoring_pairs", "column_roles", "build_fingerprint"),
         *("purchase_scores", "model_settings", "misses", "model_cards"),
+        *("model_registry", "model_files", "model_challenges"),
     }
     found = {
         row[0]
