@@ -56,6 +56,10 @@ build: env ## dbt build alone, on PONPARE_DATA_DIR
 train: env ## train, evaluate and score, on marts that are built
 	@$(BIN)/python -m ml.train
 
+.PHONY: week
+week: env ## the weekly job on PONPARE_DATA_DIR: build, model, score, report (CUTOFF=2012-06-17)
+	@$(BIN)/python -m ml.week $(if $(CUTOFF),--cutoff $(CUTOFF))
+
 .PHONY: search
 search: env ## choose hyper-parameters and the blend on weeks before 2012-04-15
 	@$(BIN)/python -m ml.search
