@@ -137,6 +137,7 @@ def mart_of(training) -> list[Column]:
         Column("user_id", "key", "", "integer", "", ""),
         *(Column(n, "feature", "pair", "double", "", "") for n in contract.numeric),
         *(Column(n, "feature", "pair", "varchar", "", "") for n in contract.categories),
+        *(Column(n, "score", "", "double", "", "") for n in contract.scores),
     ]
 
 
