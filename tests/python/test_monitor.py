@@ -72,18 +72,3 @@ def test_a_warehouse_without_alarms_is_built_first(watched):
     assert done.stderr == (
         "error: reporting.alarms is not there yet: run `dbt build`.\n"
     )
-
-
-def test_results_of_lists_are_those_that_training_measured(watched):
-    with open_warehouse(watched.database, read_only=True) as warehouse:
-        found = warehouse.rows(
-            "select count(*), max(abs(l.map_at_10 - m.value)) "
-            "from reporting.list_results as l inner join ml.model_runs as r "
-            "on l.cutoff_date = r.cutoff_date and r.is_default "
-            "inner join ml.model_metrics as m on r.run_id = m.run_id "
-            "and r.model_name = m.model_name and l.cutoff_date = m.cutoff_date "
-            "where l.slice = 'all' and m.slice = 'all' and m.metric = 'map_at_10'"
-        )
-    ((n_compared, difference),) = found
-    assert n_compared in (0, 1)
-    assert n_compared == 0 or difference < 1e-9

@@ -25,7 +25,7 @@ figures as (
     select
         weeks.cutoff_date,
         'input_volume' as alarm,
-        concat(volumes.source, ' on ', cast(volumes.event_date as varchar))
+        concat(volumes.source_name, ' on ', cast(volumes.event_date as varchar))
             as subject,
         volumes.n_rows / volumes.usual_rows as figure,
         volumes.usual_rows as evidence,

@@ -95,7 +95,7 @@ shares as (
         sizes.n_units,
         sizes.n_earlier_units,
         -- half a pair in an empty bin: a share of 0 has no logarithm
-        (binned.n_pairs + 0.5) / sizes.n_pairs as share,
+        (binned.n_pairs + 0.5) / sizes.n_pairs as current_share,
         (binned.n_earlier_pairs + 0.5) / sizes.n_earlier_pairs as earlier_share
     from binned
     inner join sizes
@@ -111,11 +111,17 @@ distances as (
         feature,
         feature_group,
         count(*) as n_bins,
-        round(sum((share - earlier_share) * ln(share / earlier_share)), 9) as psi,
         round(
             sum(
-                power(share - earlier_share, 2) * n_units * n_earlier_units
-                / (share * n_units + earlier_share * n_earlier_units)
+                (current_share - earlier_share)
+                * ln(current_share / earlier_share)
+            ),
+            9
+        ) as psi,
+        round(
+            sum(
+                power(current_share - earlier_share, 2) * n_units * n_earlier_units
+                / (current_share * n_units + earlier_share * n_earlier_units)
             ),
             9
         ) as chi_square

@@ -1,43 +1,43 @@
 -- grain: one row per source and day
 with events as (
     select
-        'purchases' as source,
+        'purchases' as source_name,
         purchase_date as event_date
     from {{ ref('fct_purchases') }}
     union all
     select
-        'visits' as source,
+        'visits' as source_name,
         visit_date as event_date
     from {{ ref('fct_visits') }}
     union all
     select
-        'registrations' as source,
+        'registrations' as source_name,
         cast(registered_at as date) as event_date
     from {{ ref('dim_users') }}
 ),
 
 counted as (
     select
-        source,
+        source_name,
         event_date,
         count(*) as n_rows
     from events
-    group by source, event_date
+    group by source_name, event_date
 ),
 
 spans as (
     select
-        source,
+        source_name,
         min(event_date) as first_date,
         max(event_date) as last_date
     from counted
-    group by source
+    group by source_name
 ),
 
 days as (
     -- a day without a row of a source is a day with 0
     select
-        spans.source,
+        spans.source_name,
         calendar.calendar_date as event_date,
         coalesce(counted.n_rows, 0) as n_rows
     from spans
@@ -45,13 +45,13 @@ days as (
         on calendar.calendar_date between spans.first_date and spans.last_date
     left join counted
         on
-            spans.source = counted.source
+            spans.source_name = counted.source_name
             and calendar.calendar_date = counted.event_date
 ),
 
 input_volumes as (
     select
-        source,
+        source_name,
         event_date,
         cast(n_rows as bigint) as n_rows,
         cast(
@@ -62,7 +62,7 @@ input_volumes as (
     from days
     window
         same_weekday as (
-            partition by source, {{ day_of_week('event_date') }}
+            partition by source_name, {{ day_of_week('event_date') }}
             order by event_date
             rows between 8 preceding and 1 preceding
         )
