@@ -56,6 +56,10 @@ build: env ## dbt build alone, on PONPARE_DATA_DIR
 train: env ## train, evaluate and score, on marts that are built
 	@$(BIN)/python -m ml.train
 
+.PHONY: week
+week: env ## the weekly job on PONPARE_DATA_DIR: build, model, score, report (CUTOFF=2012-06-17)
+	@$(BIN)/python -m ml.week $(if $(CUTOFF),--cutoff $(CUTOFF))
+
 .PHONY: search
 search: env ## choose hyper-parameters and the blend on weeks before 2012-04-15
 	@$(BIN)/python -m ml.search
@@ -80,7 +84,7 @@ test: env ## the tests that take less than five minutes
 
 .PHONY: test-full
 test-full: env ## the tests that take longer, and those on real data (PONPARE_REAL_DIR)
-	@$(BIN)/pytest -m full
+	@$(BIN)/pytest -n 2 --dist loadfile -m full
 
 .PHONY: crash-test
 crash-test: env ## kill -9 at random moments: building, training, publishing, model files (CRASH_ROUNDS of each)

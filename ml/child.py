@@ -36,6 +36,7 @@ def run_measured(
     command: Sequence[str],
     environment: Mapping[str, str] | None = None,
     stdout: int | None = None,
+    stderr: int | None = None,
 ) -> Cost:
     """Run a command from the project's directory until it ends.
 
@@ -45,8 +46,8 @@ def run_measured(
         What the command is called in the error message.
     environment
         Variables besides those of this process.
-    stdout
-        File descriptor for what the command prints; by default this process's own.
+    stdout, stderr
+        File descriptors for what the command prints; by default this process's own.
 
     Raises
     ------
@@ -59,6 +60,7 @@ def run_measured(
         cwd=settings.PROJECT_DIR,
         env={**os.environ, **(environment or {})},
         stdout=stdout,
+        stderr=stderr,
     )
     try:
         _, status, usage = os.wait4(process.pid, 0)

@@ -23,7 +23,7 @@ NOTE_EVERY = 2_000_000
 #: depend on its batch, so neither do the scores depend on this.
 N_WORKERS = 2
 #: Small enough that a few of them, encoded, take little memory.
-BATCH_ROWS = 65_536
+BATCH_ROWS = 16_384
 
 Batch = tuple[np.ndarray, np.ndarray, Features]
 Predictions = dict[str, tuple[np.ndarray, float]]

@@ -11,7 +11,7 @@ from ml.pairs import Features
 
 
 @contextmanager
-def neutralised(features: Features, names: Collection[str]) -> Iterator[Features]:
+def neutralised(features: Features, names: Collection[str]) -> Iterator[None]:
     """Make some features null in every row, and put their values back afterwards.
 
     A model that is fitted on them learns nothing from them: a column that never varies
@@ -24,16 +24,11 @@ def neutralised(features: Features, names: Collection[str]) -> Iterator[Features
     ----------
     names
         Features to make null.
-
-    Yields
-    ------
-    Features
-        The same matrix with encodings of their own. Valid within the block only.
     """
     columns = [i for i, name in enumerate(features.contract.names) if name in names]
     values = features.values[:, columns]
     try:
         features.values[:, columns] = np.nan
-        yield Features(features.contract, features.values, features.scores)
+        yield
     finally:
         features.values[:, columns] = values

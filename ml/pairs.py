@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,14 +73,14 @@ class Features:
         contract's list. NaN where the mart holds null or the category is unknown.
     scores : ndarray of float32, shape (n, number of scores)
         None if the contract has none.
-    cache : dict
-        Encodings of these rows, kept by the encoders that made them.
+    users : ndarray of int, shape (n,)
+        Pairs with equal numbers are of one user; None if that is not known.
     """
 
     contract: FeatureContract
     values: np.ndarray
     scores: np.ndarray | None = None
-    cache: dict = field(default_factory=dict, repr=False, compare=False)
+    users: np.ndarray | None = None
 
     @classmethod
     def empty(cls, contract: FeatureContract, n_rows: int) -> Features:
@@ -135,7 +135,8 @@ class Features:
     def take(self, rows: np.ndarray | slice) -> Features:
         """Return the features of some rows (indices, a mask or a slice)."""
         scores = None if self.scores is None else self.scores[rows]
-        return Features(self.contract, self.values[rows], scores)
+        users = None if self.users is None else self.users[rows]
+        return Features(self.contract, self.values[rows], scores, users)
 
 
 @dataclass(frozen=True)
@@ -373,12 +374,17 @@ def stream_candidates(
     )
     if users is not None:
         query += f" and {_is_one_of(users)}"
-    for batch in warehouse.stream(query, [candidates.cutoff], batch_rows):
-        yield (
-            _positions(candidates.user_ids, batch.column("user_id").to_numpy()),
-            _positions(candidates.coupon_ids, batch.column("coupon_id").to_numpy()),
-            encode(batch, contract),
+    for batch in warehouse.stream(
+        query, [candidates.cutoff], batch_rows, join_as_written=True
+    ):
+        rows, columns = (
+            _positions(ids, batch.column(key).to_numpy())
+            for ids, key in (
+                (candidates.user_ids, "user_id"),
+                (candidates.coupon_ids, "coupon_id"),
+            )
         )
+        yield rows, columns, replace(encode(batch, contract), users=rows)
 
 
 def read_pairs(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,8 +53,17 @@ class Run:
     card: list[dict] = field(default_factory=list)
 
 
-def publish(warehouse: Warehouse, run: Run) -> None:
+def publish(
+    warehouse: Warehouse,
+    run: Run,
+    also: Callable[[Warehouse, dt.datetime], None] = lambda *_: None,
+) -> None:
     """Replace the scored cutoff and add the run's records, all or nothing.
+
+    Parameters
+    ----------
+    also
+        What else is written in the same transaction; it is told the time.
 
     Raises
     ------
@@ -95,6 +104,7 @@ def publish(warehouse: Warehouse, run: Run) -> None:
                 for model_name, source, genre, value in run.coefficients
             ],
         )
+        also(warehouse, published_at)
 
 
 def _replace_scores(warehouse: Warehouse, run: Run, published_at: dt.datetime) -> None:

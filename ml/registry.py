@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from ml import settings
 from ml.files import written_whole
@@ -23,12 +26,36 @@ def model_path(run_id: str, model_name: str) -> Path:
     return settings.PROJECT_DIR / "artifacts" / run_id / f"{model_name}.json"
 
 
-def save_model(model: PurchaseModel, path: Path) -> None:
-    """Write a fitted model; an interrupted write leaves no file behind."""
+@dataclass(frozen=True)
+class SavedModel:
+    """A fitted model as a file holds it.
+
+    Attributes
+    ----------
+    averages : ndarray of float64, shape (number of numeric features,)
+        Mean of each numeric feature over the pairs that the model was fitted on, which
+        reasons are measured against; empty if the file has none.
+    """
+
+    model: PurchaseModel
+    averages: np.ndarray
+
+
+def save_model(
+    model: PurchaseModel, path: Path, averages: Sequence[float] = ()
+) -> None:
+    """Write a fitted model; an interrupted write leaves no file behind.
+
+    Parameters
+    ----------
+    averages
+        See :class:`SavedModel`.
+    """
     content = {
         "format": FORMAT,
         "name": model.name,
         "parameters": model.parameters(),
+        "averages": list(map(float, averages)),
         "state": model.state(),
     }
     with written_whole(path) as file:
@@ -36,7 +63,12 @@ def save_model(model: PurchaseModel, path: Path) -> None:
 
 
 def load_model(path: Path, columns: Sequence[Column] | None = None) -> PurchaseModel:
-    """Read a model that :func:`save_model` wrote.
+    """Return the model of a file, see :func:`load_saved`."""
+    return load_saved(path, columns).model
+
+
+def load_saved(path: Path, columns: Sequence[Column] | None = None) -> SavedModel:
+    """Read what :func:`save_model` wrote.
 
     Parameters
     ----------
@@ -58,13 +90,14 @@ def load_model(path: Path, columns: Sequence[Column] | None = None) -> PurchaseM
             )
         model_class = KNOWN[content["name"]]
         model = model_class(**content["parameters"]).restore(content["state"])
+        averages = np.array(content.get("averages", []), dtype=np.float64)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is not a model file of this project ({error!r})."
         ) from error
     if columns is not None:
         _check_features(model, columns, path)
-    return model
+    return SavedModel(model, averages)
 
 
 def _check_features(
@@ -75,7 +108,13 @@ def _check_features(
     fitted_on = {
         name: kind[name in model.contract_.categories] for name in model.contract_.names
     }
-    in_mart = {c.name: kind[c.is_categorical] for c in columns if c.role == "feature"}
+    # one model ranks by each score, as if it were a feature
+    fitted_on |= dict.fromkeys(model.contract_.scores, kind[False])
+    in_mart = {
+        c.name: kind[c.is_categorical]
+        for c in columns
+        if c.role in {"feature", "score"}
+    }
     differences = [
         *(f"{name} is gone" for name in fitted_on if name not in in_mart),
         *(f"{name} is new" for name in in_mart if name not in fitted_on),

@@ -10,14 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
-from ml import cli, metrics, settings
+from ml import cli, settings
 from ml.card import card_rows, write_card
-from ml.chosen import read_chosen
+from ml.champion import read_champion, settle_champion
 from ml.fitting import (
     Fitted,
     fit_models,
@@ -28,20 +28,35 @@ from ml.fitting import (
 )
 from ml.grid import ScoredGrid
 from ml.misses import find_misses, with_reasons
+from ml.model_files import ModelFile, record_file, sha256_of
 from ml.models import PurchaseModel
-from ml.models.blend import Blend
 from ml.models.reference import FrozenReference
-from ml.pairs import read_labels, read_pairs
-from ml.progress import peak_memory_mb, step
+from ml.pairs import read_labels
+from ml.progress import step
 from ml.publish import Run, publish
-from ml.reasons import ReasonWriter
+from ml.recipes import recipe_of
 from ml.registry import model_path, save_model
+from ml.scoring import complete_rows, published, ranks_of, scored_run
 from ml.version import code_version
 from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
 
 #: Yardsticks that are fitted by ``python -m ml.backtest`` alone.
 ONLY_IN_BACKTESTS = (FrozenReference.name,)
 EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
+
+
+@dataclass(frozen=True)
+class Training:
+    """A run with what the model registry keeps of it."""
+
+    run: Run
+    file: ModelFile
+    settings_source: str
+
+    def record(self, warehouse: Warehouse, at: dt.datetime) -> None:
+        """Write down the champion and its file, within the run's transaction."""
+        settle_champion(warehouse, self.file.recipe, self.settings_source, at)
+        record_file(warehouse, self.file, at)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,9 +82,10 @@ def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
     """
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with open_warehouse(read_only=True) as warehouse:
-        run = _compute(warehouse, cutoff, random_state, started_at)
+        training = _compute(warehouse, cutoff, random_state, started_at)
+    run = training.run
     with step("publishing scores"), open_warehouse() as warehouse:
-        publish(warehouse, run)
+        publish(warehouse, run, training.record)
     write_card(run.run_id, run.card)
     _print_results(run)
     return run
@@ -80,7 +96,7 @@ def _compute(
     requested: dt.date | None,
     random_state: int,
     started_at: dt.datetime,
-) -> Run:
+) -> Training:
     cutoffs = warehouse.cutoffs()
     cutoff = choose_cutoff(cutoffs, requested)
     earlier = [c for c in cutoffs if c.date < cutoff.date and c.is_labelled]
@@ -92,8 +108,7 @@ def _compute(
         )
     evaluated = cutoff if cutoff.is_labelled else earlier[-1]
     known = [c.date for c in earlier if c.date < evaluated.date]
-    fingerprint = warehouse.data_fingerprint()
-    chosen = read_chosen(warehouse)
+    chosen = read_champion(warehouse)
     print(f"  settings: {chosen.source}", file=sys.stderr)
 
     evaluation, fitted, grid, misses = None, None, None, None
@@ -119,43 +134,36 @@ def _compute(
         )
         grid = score(warehouse, fitted, cutoff.date)
     model = fitted.models[chosen.default_model]
-    run = Run(
-        run_id=f"{cutoff.date:%Y%m%d}-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}",
-        data_fingerprint=fingerprint,
-        default_model=model.name,
-        candidates=grid.candidates,
-        scores=grid.scores[model.name],
-        ranks=_ranks(grid.scores[model.name]),
-        evaluated_cutoff=evaluation.cutoff if evaluation else None,
-        metrics=evaluation.metrics if evaluation else [],
-        misses=misses,
-        coefficients=_coefficients(model),
-    )
-    with step("writing reasons"):
-        run.reasons = _reasons(warehouse, fitted, model, run)
+    run = scored_run(warehouse, fitted, model, grid, started_at)
+    run.evaluated_cutoff = evaluation.cutoff if evaluation else None
+    run.metrics = evaluation.metrics if evaluation else []
+    run.misses = misses
     path = model_path(run.run_id, model.name)
-    save_model(model, path)
+    save_model(model, path, fitted.averages)
+    file = _model_file(run, fitted, model, path)
     rows = evaluation.model_rows if evaluation else [model_row(fitted, model.name)]
-    run.model_rows = _complete_rows(rows, run, fitted, path, started_at)
+    run.model_rows = complete_rows(rows, run, fitted, file.path, started_at)
     run.card = card_rows(warehouse, run, chosen.source, random_state)
-    return run
+    return Training(run, file, chosen.source)
 
 
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Return the place of each coupon in its user's list, 1 is best."""
-    order = np.argsort(-scores, axis=1, kind="stable")
-    ranks = np.empty(scores.shape, dtype=np.int32)
-    places = np.arange(1, scores.shape[1] + 1, dtype=np.int32)
-    np.put_along_axis(ranks, order, places[None, :], axis=1)
-    return ranks
-
-
-def _coefficients(model: PurchaseModel) -> list[tuple[str, str, str, float]]:
-    """Return the numbers that a model shows, a blend's with those of its members."""
-    members = model.members_.values() if isinstance(model, Blend) else ()
-    return [
-        (part.name, *row) for part in (model, *members) for row in part.coefficients()
-    ]
+def _model_file(
+    run: Run, fitted: Fitted, model: PurchaseModel, path: Path
+) -> ModelFile:
+    """Return what is kept of the file just written."""
+    return ModelFile(
+        path=str(path.relative_to(settings.PROJECT_DIR)),
+        sha256=sha256_of(path),
+        run_id=run.run_id,
+        recipe=recipe_of(model),
+        parameters=model.parameters(),
+        first_week=min(fitted.weeks),
+        last_week=max(fitted.weeks),
+        n_pairs=fitted.n_pairs,
+        fit_seconds=fitted.fit_seconds[model.name],
+        data_fingerprint=run.data_fingerprint,
+        code_version=code_version(),
+    )
 
 
 def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutoff:
@@ -184,65 +192,6 @@ def choose_cutoff(cutoffs: Sequence[Cutoff], requested: dt.date | None) -> Cutof
     )
 
 
-def _complete_rows(
-    rows: list[dict], run: Run, fitted: Fitted, path: Path, started_at: dt.datetime
-) -> list[dict]:
-    """Add to the rows of ``ml.model_runs`` what they have in common.
-
-    Weeks and pairs are those of the model that was published.
-    """
-    shared = {
-        "run_id": run.run_id,
-        "cutoff_date": run.candidates.cutoff,
-        "evaluated_cutoff_date": run.evaluated_cutoff,
-        "data_fingerprint": run.data_fingerprint,
-        "code_version": code_version(),
-        "first_training_cutoff": min(fitted.weeks),
-        "last_training_cutoff": max(fitted.weeks),
-        "peak_memory_mb": peak_memory_mb(),
-        "started_at": started_at,
-    }
-    model_file = str(path.relative_to(settings.PROJECT_DIR))
-    completed = []
-    for row in rows:
-        is_default = row["model_name"] == run.default_model
-        completed.append(
-            {
-                **row,
-                **shared,
-                "is_default": is_default,
-                "model_file": model_file if is_default else None,
-            }
-        )
-    return completed
-
-
-def _reasons(
-    warehouse: Warehouse, fitted: Fitted, model: PurchaseModel, run: Run
-) -> pa.Table:
-    rows, columns = np.nonzero(run.ranks <= metrics.TOP_K)
-    candidates = run.candidates
-    pairs = pa.table(
-        {
-            "user_id": candidates.user_ids[rows],
-            "coupon_id": candidates.coupon_ids[columns],
-        }
-    )
-    writer = ReasonWriter(model, warehouse.columns("scoring_pairs"), fitted.averages)
-    return pa.concat_tables(
-        pa.table(
-            {
-                "user_id": keys.column("user_id"),
-                "coupon_id": keys.column("coupon_id"),
-                "reasons": writer.write(batch),
-            }
-        )
-        for keys, batch in read_pairs(
-            warehouse, fitted.contract, candidates.cutoff, pairs
-        )
-    )
-
-
 def _misses(
     warehouse: Warehouse, fitted: Fitted, grid: ScoredGrid, model_name: str
 ) -> pa.Table:
@@ -250,7 +199,7 @@ def _misses(
     scores = grid.scores[model_name]
     with step("looking at misses"):
         labels = read_labels(warehouse, grid.candidates)
-        found = find_misses(grid.candidates, scores, _ranks(scores), labels)
+        found = find_misses(grid.candidates, scores, ranks_of(scores), labels)
         model = fitted.models[model_name]
         return with_reasons(warehouse, fitted, model, grid.candidates, found)
 
@@ -286,12 +235,7 @@ def _print_results(run: Run) -> None:
                     f"  * {run.default_model} minus {name}: {gain.value:+.5f} "
                     f"({gain.low:+.5f}..{gain.high:+.5f})"
                 )
-    n_users, n_coupons = run.candidates.shape
-    print(
-        f"published {n_users * n_coupons:,} scores of {run.default_model} for "
-        f"{n_users:,} users x {n_coupons} coupons of the week from "
-        f"{run.candidates.cutoff}: reporting.recommendations"
-    )
+    print(published(run))
 
 
 if __name__ == "__main__":

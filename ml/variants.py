@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -104,8 +104,8 @@ def fit_variants(
     fitted = []
     for variant in variants:
         started = time.perf_counter()
-        with neutralised(training.features, variant.dropped) as features:
-            model = build().fit(replace(training, features=features))
+        with neutralised(training.features, variant.dropped):
+            model = build().fit(training)
         seconds = time.perf_counter() - started
         fitted.append(FittedVariant(variant, model, seconds))
         note(f"{variant.kind} {variant.group} {seconds:.0f} s")
@@ -127,8 +127,8 @@ def score_variants(
     scores = [np.full(shape, np.nan, np.float32) for _ in fitted]
     for rows, columns, features in batches:
         for grid, one in zip(scores, fitted, strict=True):
-            with neutralised(features, one.variant.dropped) as seen:
-                grid[rows, columns] = one.model.predict(seen)
+            with neutralised(features, one.variant.dropped):
+                grid[rows, columns] = one.model.predict(features)
     if any(np.isnan(grid).any() for grid in scores):
         raise RuntimeError("ml.scoring_pairs lacks pairs of the grid.")
     return scores

@@ -80,11 +80,34 @@ class Warehouse:
         return self.connection.sql(query, params=parameters or []).to_arrow_table()
 
     def stream(
-        self, query: str, parameters: list | None = None, batch_rows: int = 250_000
+        self,
+        query: str,
+        parameters: list | None = None,
+        batch_rows: int = 250_000,
+        *,
+        join_as_written: bool = False,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the result of a query in Arrow batches of at most ``batch_rows``."""
-        relation = self.connection.sql(query, params=parameters or [])
-        yield from relation.to_arrow_reader(batch_rows)
+        """Yield the result of a query in Arrow batches of at most ``batch_rows``.
+
+        Parameters
+        ----------
+        join_as_written
+            Whether the tables are joined in the order of the query, each hashed and
+            looked up by what was joined before it. The optimiser takes the cross join
+            of users and coupons for small and would hash that, in gigabytes.
+        """
+        # of the database, not of the connection, which is busy while the reader is open
+        settings_of_database = self.connection.cursor()
+        if join_as_written:
+            settings_of_database.execute(
+                "set disabled_optimizers = 'join_order,build_side_probe_side'"
+            )
+        try:
+            relation = self.connection.sql(query, params=parameters or [])
+            reader = relation.to_arrow_reader(batch_rows)
+        finally:
+            settings_of_database.execute("reset disabled_optimizers")
+        yield from reader
 
     def columns(self, mart: str) -> list[Column]:
         """Return the contract of a pair mart (``training_pairs``, ``scoring_pairs``).
@@ -254,6 +277,7 @@ def _check_is_built(warehouse: Warehouse, path: Path) -> None:
     expected = {
         *("training_pairs", "scoring_pairs", "column_roles", "build_fingerprint"),
         *("purchase_scores", "model_settings", "misses", "model_cards"),
+        *("model_registry", "model_files", "model_challenges"),
     }
     found = {
         row[0]

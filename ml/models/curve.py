@@ -55,9 +55,19 @@ class ProbabilityCurve:
         log_odds = (
             self.intercept_
             + self.slope_ * score.astype(np.float64)
-            + row_sums(self.encoder_.transform(features), self.user_coefficients_)
+            + self._of_users(features)
         )
         return sigmoid(log_odds).astype(np.float32)
+
+    def _of_users(self, features: Features) -> np.ndarray:
+        """Return what is known of the users in log-odds, shape (n,); of each once."""
+        if features.users is None:
+            return row_sums(self.encoder_.transform(features), self.user_coefficients_)
+        _, first, place = np.unique(
+            features.users, return_index=True, return_inverse=True
+        )
+        inputs = self.encoder_.transform(features.take(first))
+        return row_sums(inputs, self.user_coefficients_)[place]
 
     def contributions(self, features: Features, of_score: np.ndarray) -> np.ndarray:
         """Return log-odds that each feature adds, of the score and of the user.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -15,7 +15,7 @@ CLIP = 5.0
 #: What stands in place of a null, with or without an indicator of it.
 MISSING = ("mean_and_indicator", "mean", "median_and_indicator", "median")
 #: Rows that are encoded together: what stands between the steps stays in the cache.
-BLOCK_ROWS = 1024
+BLOCK_ROWS = 512
 
 
 class LinearEncoder:
@@ -77,21 +77,30 @@ class LinearEncoder:
         return self._name_columns(features.contract)
 
     def transform(self, features: Features) -> np.ndarray:
-        """Return the inputs, float32, shape (n, number of columns).
+        """Return the inputs, float32, shape (n, number of columns)."""
+        inputs = np.empty((len(features), len(self.sources_)), dtype=np.float32)
+        for rows, block in self.blocks(features):
+            inputs[rows] = block
+        return inputs
 
-        Encoders with equal state share the work on one batch.
+    def blocks(self, features: Features) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield rows and their inputs, so few at a time that a cache can hold them.
+
+        Where there are no rows, the one block is empty.
         """
-        key = (
-            self.groups,
-            self.log_unit_.tobytes(),
-            self.mean_.tobytes(),
-            self.deviation_.tobytes(),
-            self.fill_.tobytes(),
-            self.with_null_.tobytes(),
-        )
-        if key not in features.cache:
-            features.cache[key] = self._transform(features)
-        return features.cache[key]
+        n_values = [
+            len(values)
+            for column, values in enumerate(features.contract.categories.values())
+            if column in self.coded_columns_
+        ]
+        coded = [len(features.contract.numeric) + i for i in self.coded_columns_]
+        for start in range(0, max(len(features), 1), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            block = features.values[rows]
+            inputs = np.empty((len(block), len(self.sources_)), dtype=np.float32)
+            numeric = np.take(block, self.numeric_columns_, axis=1)
+            self._fill(numeric, block[:, coded], n_values, inputs)
+            yield rows, inputs
 
     def columns_of(
         self, groups: tuple[str, ...], contract: FeatureContract
@@ -142,21 +151,6 @@ class LinearEncoder:
         if self.missing.startswith("median") and has_null:
             fill = (np.median(scaled) - mean) / deviation
         return unit, mean, deviation, fill, has_null
-
-    def _transform(self, features: Features) -> np.ndarray:
-        inputs = np.empty((len(features), len(self.sources_)), dtype=np.float32)
-        n_values = [
-            len(values)
-            for column, values in enumerate(features.contract.categories.values())
-            if column in self.coded_columns_
-        ]
-        coded = [len(features.contract.numeric) + i for i in self.coded_columns_]
-        for start in range(0, len(features), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            block = features.values[rows]
-            numeric = np.take(block, self.numeric_columns_, axis=1)
-            self._fill(numeric, block[:, coded], n_values, inputs[rows])
-        return inputs
 
     def _fill(
         self,

@@ -68,8 +68,8 @@ class Funnel(RankedModel):
 
     def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
         """Fit what is looked at, then what is bought of it."""
-        seen = training.take(training.viewed)
-        if len(seen) == len(training) or seen.label.all():
+        was_seen = training.viewed
+        if was_seen.all() or training.label[was_seen].all():
             raise WarehouseError(
                 f"{self.name} has nothing to learn from: of the training pairs of "
                 "users who bought, some must not be looked at, and some looked at and "
@@ -77,8 +77,9 @@ class Funnel(RankedModel):
             )
         self.steps_ = self._unfitted()
         view, purchase = self.steps_
-        view.fit_ranking(replace(training, label=training.viewed), weight)
-        purchase.fit_ranking(seen, weight[training.viewed])
+        view.fit_ranking(replace(training, label=was_seen), weight)
+        # copied only now: the first step needs the room
+        purchase.fit_ranking(training.take(was_seen), weight[was_seen])
 
     def ranking(self, features: Features) -> np.ndarray:
         """Return the logarithm of the product, shape (n,)."""

@@ -70,7 +70,6 @@ class Logistic(RankedModel):
         self.center_ = self.center_.astype(np.float32)
         design = self._design(inputs, features.column_codes(CROSS_FEATURE))
         n_inputs = inputs.shape[1]
-        features.cache.clear()
         del inputs
         # a negative weighs on average as much as a positive
         weight = np.where(training.label, 1.0, weight / weight[~training.label].mean())
@@ -88,9 +87,12 @@ class Logistic(RankedModel):
 
     def ranking(self, features: Features) -> np.ndarray:
         """Return the log-odds without their intercept, shape (n,)."""
-        inputs = self.encoder_.transform(features)
-        log_odds = row_sums(inputs, self.coefficients_)
-        crossed = inputs[:, self.crossed_columns_]
+        n_rows = len(features)
+        log_odds = np.empty(n_rows, dtype=np.float32)
+        crossed = np.empty((n_rows, len(self.crossed_columns_)), dtype=np.float32)
+        for rows, inputs in self.encoder_.blocks(features):
+            log_odds[rows] = row_sums(inputs, self.coefficients_)
+            crossed[rows] = inputs[:, self.crossed_columns_]
         genres = features.column_codes(CROSS_FEATURE)
         for genre, coefficients in enumerate(self.crossed_coefficients_):
             rows = np.flatnonzero(genres == genre)

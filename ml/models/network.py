@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -12,8 +13,6 @@ from ml.models.encoding import LinearEncoder
 from ml.models.ranked import RankedModel
 from ml.pairs import Features, TrainingSet
 
-#: Rows of one matrix product: what stands between the layers stays in the cache.
-BLOCK_ROWS = 1024
 #: What a product takes in is rounded to whole multiples of this. Products and their
 #: sums are then exact in float64 (below 2^17), so that the order in which the library
 #: adds up, which depends on the place of a row in its block, cannot change a score.
@@ -101,7 +100,9 @@ class NeuralNetwork(RankedModel):
 
     def ranking(self, features: Features) -> np.ndarray:
         """Return the mean log-odds of the networks, shape (n,)."""
-        return self._log_odds(self.encoder_.transform(features))
+        return np.concatenate(
+            [self._log_odds(inputs) for _, inputs in self.encoder_.blocks(features)]
+        )
 
     def ranking_contributions(self, features: Features) -> np.ndarray:
         """Return input minus average, times slope of the log-odds between the two.
@@ -110,11 +111,12 @@ class NeuralNetwork(RankedModel):
         the rise of its input (DeepLIFT's rescale rule, Shrikumar and others, 2017), so
         that the sum over the features is the difference in log-odds.
         """
-        inputs = self.encoder_.transform(features)
-        by_column = np.empty_like(inputs)
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            by_column[rows] = (inputs[rows] - self.center_) * self._slope(inputs[rows])
+        by_column = np.concatenate(
+            [
+                ((inputs - self.center_) * self._slope(inputs)).astype(np.float32)
+                for _, inputs in self.encoder_.blocks(features)
+            ]
+        )
         names = self.contract_.names
         shares = np.zeros((len(features), len(names)), dtype=np.float32)
         for column, source in enumerate(self.encoder_.sources_):
@@ -162,18 +164,17 @@ class NeuralNetwork(RankedModel):
         ]
 
     def _log_odds(self, inputs: np.ndarray) -> np.ndarray:
-        log_odds = np.zeros(len(inputs), dtype=np.float64)
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            block = rounded(inputs[rows].astype(np.float64))
-            for network in self.layers_:
-                values = block
-                for weights, bias in network[:-1]:
-                    values = values @ weights
-                    values += bias
-                    values = rounded(np.maximum(values, 0, out=values))
-                weights, bias = network[-1]
-                log_odds[rows] += (values @ weights)[:, 0] + bias[0]
+        # the first layers of all networks are one product
+        first = np.hstack([network[0][0] for network in self.layers_])
+        bounds = np.cumsum([network[0][0].shape[1] for network in self.layers_])[:-1]
+        products = np.hsplit(rounded_inputs(inputs) @ first, bounds)
+        log_odds = np.zeros(len(inputs))
+        for network, product in zip(self.layers_, products, strict=True):
+            values = product
+            for (_, bias), (weights, _) in pairwise(network):
+                values += bias
+                values = rounded(np.maximum(values, 0, out=values)) @ weights
+            log_odds += values[:, 0] + network[-1][1][0]
         return log_odds / len(self.layers_)
 
     def _slope(self, inputs: np.ndarray) -> np.ndarray:
@@ -198,6 +199,16 @@ class NeuralNetwork(RankedModel):
                 slope = (slope * of_unit) @ weights.T
             total += slope
         return total / len(self.layers_)
+
+
+def rounded_inputs(inputs: np.ndarray) -> np.ndarray:
+    """Return standardised float32 inputs as float64, rounded as :func:`rounded` does.
+
+    They are clipped, so that float32 holds every multiple of ``UNIT`` exactly.
+    """
+    multiples = inputs * np.float32(1 / UNIT)
+    np.rint(multiples, out=multiples)
+    return np.multiply(multiples, UNIT, dtype=np.float64)
 
 
 def rounded(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from ml.models.encoding import LinearEncoder
-from ml.models.network import BLOCK_ROWS, rounded
+from ml.models.network import rounded, rounded_inputs
 from ml.models.ranked import RankedModel
 from ml.models.sampling import buyer_weeks
 from ml.pairs import Features, TrainingSet
@@ -160,15 +160,18 @@ class TwoBranchNetwork(RankedModel):
 
     def ranking(self, features: Features) -> np.ndarray:
         """Return the mean log-odds of the networks, shape (n,)."""
-        return self._log_odds(self.encoder_.transform(features))
+        return np.concatenate(
+            [self._log_odds(inputs) for _, inputs in self.encoder_.blocks(features)]
+        )
 
     def ranking_contributions(self, features: Features) -> np.ndarray:
         """Return input minus average, times slope of the log-odds between the two."""
-        inputs = self.encoder_.transform(features)
-        by_column = np.empty_like(inputs)
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            by_column[rows] = (inputs[rows] - self.center_) * self._slope(inputs[rows])
+        by_column = np.concatenate(
+            [
+                ((inputs - self.center_) * self._slope(inputs)).astype(np.float32)
+                for _, inputs in self.encoder_.blocks(features)
+            ]
+        )
         names = self.contract_.names
         shares = np.zeros((len(features), len(names)), dtype=np.float32)
         for column, source in enumerate(self.encoder_.sources_):
@@ -238,18 +241,16 @@ class TwoBranchNetwork(RankedModel):
         self.columns_ = {level: np.flatnonzero(level_of == level) for level in LEVELS}
 
     def _log_odds(self, inputs: np.ndarray) -> np.ndarray:
-        log_odds = np.zeros(len(inputs), dtype=np.float64)
-        for start in range(0, len(inputs), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            block = rounded(inputs[rows].astype(np.float64))
-            of_level = {k: block[:, columns] for k, columns in self.columns_.items()}
-            for network in self.networks_:
-                user, coupon = (
-                    rounded(_exact(network[k], of_level[k])) for k in LEVELS[:2]
-                )
-                pair = np.hstack([of_level["pair"], user, coupon])
-                log_odds[rows] += _exact(network["pair"], pair)[:, 0]
-                log_odds[rows] += np.einsum("ij,ij->i", user, coupon)
+        log_odds = np.zeros(len(inputs))
+        values = rounded_inputs(inputs)
+        of_level = {k: values[:, columns] for k, columns in self.columns_.items()}
+        for network in self.networks_:
+            user, coupon = (
+                rounded(_exact(network[k], of_level[k])) for k in LEVELS[:2]
+            )
+            pair = np.hstack([of_level["pair"], user, coupon])
+            log_odds += _exact(network["pair"], pair)[:, 0]
+            log_odds += np.einsum("ij,ij->i", user, coupon)
         return log_odds / len(self.networks_)
 
     def _slope(self, inputs: np.ndarray) -> np.ndarray:

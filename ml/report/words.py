@@ -15,6 +15,8 @@ from ml.markdown import escaped
 LANGUAGES = ("en", "ko")
 #: What the lines of a template leave behind; a space that holds together stays.
 SPACES = re.compile(r"[ \n]+")
+#: Where a page may break a line although a Korean particle follows.
+BEFORE_PARTICLE = re.compile("(?<=[%)])(?=[가-힣])")
 #: A text in both languages.
 Text = dict[str, str]
 
@@ -133,7 +135,7 @@ def sentence(
     jinja2.UndefinedError
         The template asks for a fact that is not there.
     """
-    return {
+    found = {
         language: SPACES.sub(
             " ",
             _environment(language, markdown)
@@ -142,3 +144,6 @@ def sentence(
         ).strip()
         for language in LANGUAGES
     }
+    if not markdown:
+        found["ko"] = BEFORE_PARTICLE.sub("\N{WORD JOINER}", found["ko"])
+    return found

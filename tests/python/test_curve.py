@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,31 @@ def test_contributions_add_up(fitted):
     # besides the score it knows user_age and user_sex, which are groups of the user
     credited = {CONTRACT.names[i] for i in np.flatnonzero(np.abs(shares).max(axis=0))}
     assert credited == {"profile_cosine", "user_age", "user_sex"}
+
+
+def test_users_that_are_known_to_be_the_same_are_looked_at_once(fitted):
+    training, score, curve = fitted
+    names = CONTRACT.names
+    of_user = [
+        place for place, name in enumerate(names) if CONTRACT.groups[name] == "user"
+    ]
+    # every fifth pair is of the same user
+    users = np.arange(len(training)) % 5
+    values = training.features.values.copy()
+    values[:, of_user] = values[users][:, of_user]
+    features = Features(CONTRACT, values)
+    known = replace(features, users=users)
+    assert (
+        curve.predict(known, score).tobytes()
+        == curve.predict(features, score).tobytes()
+    )
+    # it is asked of each user and not of each pair
+    values[5:, of_user] = np.nan
+    assert np.isfinite(curve.predict(known, score)).all()
+    assert (
+        curve.predict(known, score).tobytes()
+        != curve.predict(features, score).tobytes()
+    )
 
 
 def test_a_restored_curve_gives_the_same_bits(fitted):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from build_features import CONTRACT, make_contract, make_features, make_training_set
 
-from ml.models.encoding import CLIP, LinearEncoder
+from ml.models.encoding import BLOCK_ROWS, CLIP, LinearEncoder
 
 
 def encode_column(fitted_on: list, transformed: list | None = None) -> np.ndarray:
@@ -177,28 +177,11 @@ def test_a_restored_encoder_gives_the_same_bits():
     assert restored.sources_ == encoder.sources_
 
 
-def test_equal_encoders_share_the_work_and_others_do_not():
+def test_blocks_are_the_inputs_in_order():
     features = make_training_set().features
-    first, same = LinearEncoder().fit(features), LinearEncoder().fit(features)
-    other = LinearEncoder().fit(features.take(slice(0, 100)))
-    assert first.transform(features) is same.transform(features)
-    assert other.transform(features) is not first.transform(features)
-    assert not np.array_equal(other.transform(features), first.transform(features))
-
-
-@pytest.mark.parametrize(
-    ("part", "value"),
-    [
-        ("log_unit", [1.0]),
-        ("mean", [1.0]),
-        ("deviation", [3.0]),
-        ("fill", [1.0]),
-        ("with_null", []),
-    ],
-)
-def test_encoders_share_nothing_if_any_part_of_them_differs(part, value):
-    features = make_features(make_contract(("x",)), [{"x": 1}, {"x": None}, {"x": 5}])
     encoder = LinearEncoder().fit(features)
-    other = LinearEncoder().restore(encoder.state() | {part: value}, features.contract)
-    shared = encoder.transform(features)
-    assert not np.array_equal(other.transform(features), shared)
+    blocks = list(encoder.blocks(features))
+    assert [rows.start for rows, _ in blocks[:2]] == [0, BLOCK_ROWS]
+    assert len(blocks) == -(-len(features) // BLOCK_ROWS) > 1
+    joined = np.concatenate([block for _, block in blocks])
+    assert joined.tobytes() == encoder.transform(features).tobytes()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from build_features import make_training_set
 
-from ml.models import network
+from ml.models import encoding, network
 from ml.models.network import NeuralNetwork
 from ml.pairs import TrainingSet
 
@@ -37,8 +37,8 @@ def test_a_score_does_not_depend_on_the_place_of_its_row(model, training, monkey
         moved = model._log_odds(np.roll(inputs, shift, axis=0))
         assert np.roll(moved, -shift).tobytes() == expected.tobytes()
     for block_rows in (1, 7, 256):
-        monkeypatch.setattr(network, "BLOCK_ROWS", block_rows)
-        assert model._log_odds(inputs).tobytes() == expected.tobytes()
+        monkeypatch.setattr(encoding, "BLOCK_ROWS", block_rows)
+        assert model.ranking(training.features).tobytes() == expected.tobytes()
 
 
 def test_the_score_is_that_of_the_fitted_layers(model, training):

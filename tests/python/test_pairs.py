@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
 from build_features import CONTRACT, make_contract, make_training_set
 
 from ml.pairs import MISSING_CODE, FeatureContract, encode
+from ml.warehouse import Warehouse
 
 MIXED = make_contract(
     ("whole", "real", "money", "flag"), {"genre": ("food", "spa"), "sex": ("f", "m")}
@@ -96,11 +100,28 @@ def test_scores_are_read_beside_the_features_and_taken_with_the_rows():
     assert features.take(np.array([2, 1])).score("whole").tolist() == [-4, 3]
 
 
-def test_rows_that_are_taken_have_encodings_of_their_own():
-    features = encode(TABLE, MIXED)
-    features.cache["key"] = "encoding of three rows"
-    assert features.take(slice(0, 1)).cache == {}
-    assert encode(TABLE, MIXED).cache == {}
+def test_rows_that_are_taken_keep_their_users():
+    features = replace(encode(TABLE, MIXED), users=np.array([7, 8, 7]))
+    assert features.take(np.array([2, 1])).users.tolist() == [7, 8]
+    assert encode(TABLE, MIXED).take(slice(0, 2)).users is None
+
+
+@pytest.mark.parametrize(
+    ("as_written", "scans"), [(True, ["few", "many"]), (False, ["many", "few"])]
+)
+def test_tables_are_joined_as_written_if_asked_to(as_written, scans):
+    warehouse = Warehouse(duckdb.connect())
+    warehouse.rows("create table few as select range as k from range(10)")
+    warehouse.rows("create table many as select range % 10 as k from range(100000)")
+    [batch] = warehouse.stream(
+        "explain select * from few inner join many using (k)",
+        join_as_written=as_written,
+    )
+    # of two tables the one on the right is hashed
+    [plan] = batch.column("explain_value").to_pylist()
+    assert re.findall(r"\b(few|many)\b", plan) == scans
+    # and the next query is planned as ever
+    assert warehouse.rows("select current_setting('disabled_optimizers')") == [("",)]
 
 
 def test_training_rows_stay_together():

@@ -11,7 +11,7 @@ from build_features import CONTRACT, make_contract, make_features, make_training
 
 from ml.catalogue import features_of
 from ml.manifest import models
-from ml.models import two_branch
+from ml.models import encoding, two_branch
 from ml.models.two_branch import TwoBranchNetwork, levels_of
 from ml.pairs import TrainingSet, read_contract, read_training_set
 from ml.registry import load_model, save_model
@@ -285,8 +285,8 @@ def test_a_score_does_not_depend_on_the_place_of_its_row(model, training, monkey
         moved = model._log_odds(np.roll(inputs, shift, axis=0))
         assert np.roll(moved, -shift).tobytes() == expected.tobytes()
     for block_rows in (1, 7, 256):
-        monkeypatch.setattr(two_branch, "BLOCK_ROWS", block_rows)
-        assert model._log_odds(inputs).tobytes() == expected.tobytes()
+        monkeypatch.setattr(encoding, "BLOCK_ROWS", block_rows)
+        assert model.ranking(training.features).tobytes() == expected.tobytes()
 
 
 def plain(layers: list, values: np.ndarray) -> np.ndarray:
