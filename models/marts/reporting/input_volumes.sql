@@ -29,7 +29,8 @@ spans as (
     select
         source_name,
         min(event_date) as first_date,
-        max(event_date) as last_date
+        -- a source that ends before the others has days with 0
+        max(max(event_date)) over () as last_date
     from counted
     group by source_name
 ),
