@@ -141,11 +141,15 @@ oracle: env ## what share of a perfect ranking each model reaches, on samples of
 bench: env ## seconds, memory and slowest models at 1/4, 1/1 and 4/1 of the real size (BENCH_USERS)
 	@$(BIN)/python -m ml.bench --users $(BENCH_USERS) --write docs/benchmarks.md
 
+.PHONY: monitor-trial
+monitor-trial: env ## whether alarms ring on drifting samples and are silent on steady ones (a minute a sample)
+	@$(BIN)/python -m ml.monitor_trial --write docs/monitoring-trial.md
+
 .PHONY: ablation
 ablation: env ## what each group of features brings, on weeks before 2012-04-15
 	@$(BIN)/python -m ml.ablation --write docs/ablation.md
 
 .PHONY: clean
 clean: ## remove what builds leave behind: warehouses, sample data, logs, models
-	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* data/bench-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
+	@rm -rf target logs data/sample data/sample.truth data/full data/full.truth data/seed-* data/bench-* data/trial-* warehouse/*.duckdb warehouse/*.wal artifacts .cache \
 		.pytest_cache .hypothesis .ruff_cache report

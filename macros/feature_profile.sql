@@ -11,17 +11,8 @@
     ) -%}
 {%- endfor -%}
 {%- set levels = [0.01, 0.25, 0.5, 0.75, 0.99] -%}
-{%- set digits = var('profile_hash_digits') -%}
 with sampled_pairs as (
-    -- keys are numbered in the order of the hashes, so the first ones are users drawn at
-    -- random, and a bound on the key is passed on to every mart that is joined. Of their
-    -- pairs those whose hashed keys begin alike: one in 16 to the power of the digits.
-    select *
-    from {{ pairs }}
-    where
-        user_id <= {{ var('profile_users') }}
-        and substring({{ dbt.hash('user_id') }}, 1, {{ digits }})
-        = substring({{ dbt.hash('coupon_id') }}, 1, {{ digits }})
+    {{ profiled_pairs(pairs) }}
 ),
 
 measured as (
@@ -152,4 +143,18 @@ select * from feature_profiles
     {%- endfor -%}
 {%- endif -%}
 {{ return(found or [('quantity', 'double', ''), ('text', 'varchar', '')]) }}
+{%- endmacro %}
+
+{# The pairs that are profiled. Keys are numbered in the order of the hashes, so the first
+   ones are users drawn at random, and a bound on the key is passed on to every mart that
+   is joined. Of their pairs those whose hashed keys begin alike: one in 16 to the power
+   of the digits. #}
+{% macro profiled_pairs(pairs) -%}
+{%- set digits = var('profile_hash_digits') -%}
+select *
+    from {{ pairs }}
+    where
+        user_id <= {{ var('profile_users') }}
+        and substring({{ dbt.hash('user_id') }}, 1, {{ digits }})
+        = substring({{ dbt.hash('coupon_id') }}, 1, {{ digits }})
 {%- endmacro %}

@@ -25,10 +25,13 @@ class Cost:
     peak_memory_mb
         Peak resident memory in MB (10^6 bytes) of the process, or of the largest that
         it started and waited for.
+    exit_code
+        0 unless others were accepted.
     """
 
     seconds: float
     peak_memory_mb: float
+    exit_code: int = 0
 
 
 def run_measured(
@@ -37,6 +40,7 @@ def run_measured(
     environment: Mapping[str, str] | None = None,
     stdout: int | None = None,
     stderr: int | None = None,
+    accepted: Sequence[int] = (0,),
 ) -> Cost:
     """Run a command from the project's directory until it ends.
 
@@ -48,6 +52,8 @@ def run_measured(
         Variables besides those of this process.
     stdout, stderr
         File descriptors for what the command prints; by default this process's own.
+    accepted
+        Exit codes that are no error.
 
     Raises
     ------
@@ -76,11 +82,11 @@ def run_measured(
             f"step {title!r} was killed, by somebody or by a system that ran out of "
             f"memory: run it again. Command: {' '.join(command)}"
         )
-    if code != 0:
+    if code not in accepted:
         raise CommandError(
             f"step {title!r} failed with exit code {code}; the lines above say why. "
             f"Command: {' '.join(command)}"
         )
     # Linux counts in KiB, macOS in bytes
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(seconds, usage.ru_maxrss * unit / 1e6)
+    return Cost(seconds, usage.ru_maxrss * unit / 1e6, code)

@@ -1,4 +1,4 @@
-"""The weekly job: build what is new, fit a model or take the last one, score, report.
+"""The weekly job: build what is new, fit or reuse the champion, score, report, monitor.
 
 The champion's last model file scores the week if fewer than --refit-after labelled
 weeks have come that it was not fitted on; otherwise `python -m ml.train` fits and
@@ -7,8 +7,8 @@ of the code is not repeated, so that a job that broke off goes on where it stood
 --again repeats all. One line a step goes to standard output, everything else to the
 log that the first line names.
 
-Exit codes: 0 done, 1 a step failed, 2 the command line is wrong, 4 another weekly job
-is at work on this warehouse.
+Exit codes: 0 done, 1 a step failed, 2 the command line is wrong, 3 done and
+`python -m ml.monitor` raised alarms, 4 another weekly job is at work on this warehouse.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ml.child import run_measured
 from ml.files import write_whole
 from ml.manifest import dbt_command
 from ml.model_files import file_to_score
+from ml.monitor import ALARMED
 from ml.pipeline import BEHIND_TRAINING
 from ml.raw_files import find_raw_files
 from ml.train import choose_cutoff
@@ -109,15 +110,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.refit_after < 1:
         parser.error("--refit-after: at least 1 week")
+    found: list[int] = []
     try:
-        return cli.run(lambda: run_week(options))
+        code = cli.run(lambda: found.append(run_week(options)))
     except LockedError as error:
         print(f"error: {error}", file=sys.stderr)
         return LOCKED
+    return code or found[0]
 
 
-def run_week(options: argparse.Namespace) -> None:
-    """Run the steps that are not finished.
+def run_week(options: argparse.Namespace) -> int:
+    """Run the steps that are not finished; return the exit code of the monitoring.
 
     Raises
     ------
@@ -136,7 +139,7 @@ def run_week(options: argparse.Namespace) -> None:
         log.parent.mkdir(exist_ok=True)
         print(f"weekly job on {beside}, log {log.relative_to(settings.PROJECT_DIR)}")
         with log.open("ab") as output:
-            _run_steps(options, progress, log, output.fileno())
+            return _run_steps(options, progress, log, output.fileno())
 
 
 def plan_week(cutoff: dt.date | None, refit_after: int) -> Plan:
@@ -168,7 +171,7 @@ def plan_week(cutoff: dt.date | None, refit_after: int) -> Plan:
 
 def _run_steps(
     options: argparse.Namespace, progress: Progress, log: Path, output: int
-) -> None:
+) -> int:
     dbt = dbt_command()
     _step("build", [dbt, "build"], progress, log, output)
     plan = plan_week(options.cutoff, options.refit_after)
@@ -185,6 +188,9 @@ def _run_steps(
     _step("check what was published", behind, progress, log, output)
     _step("report", [sys.executable, "-m", "ml.report"], progress, log, output)
     _say("done", f"recommendations of the week from {plan.cutoff} are published")
+    # alarms are told every time, whatever was finished before
+    monitor = [sys.executable, "-m", "ml.monitor", *cutoff]
+    return run_measured("monitor", monitor, accepted=(0, ALARMED)).exit_code
 
 
 def _step(

@@ -44,7 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--drift",
         metavar="DATE",
-        help="let tastes and prices change from the week of this day on (YYYY-MM-DD)",
+        help="let tastes, prices and what new users tell change from the week of this "
+        "day on (YYYY-MM-DD)",
+    )
+    parser.add_argument(
+        "--steady",
+        action="store_true",
+        help="let all weeks of the year be alike: no seasons, promotions or peaks",
     )
     parser.add_argument(
         "--force", action="store_true", help="write even if the same sample is there"
@@ -76,7 +82,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.seed < 0:
             raise SampleDataError("--seed must be 0 or more.")
         request = Request(
-            options.users, options.seed, options.out.absolute(), _drift(options.drift)
+            options.users,
+            options.seed,
+            options.out.absolute(),
+            _drift(options.drift),
+            options.steady,
         )
         written = generate(request, force=options.force)
     except SampleDataError as error:

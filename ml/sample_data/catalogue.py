@@ -6,20 +6,23 @@ import numpy as np
 
 from ml.sample_data import calendar, campaigns, offers, published, releases
 from ml.sample_data.calendar import DAY_SECONDS
-from ml.sample_data.coupons import NOON, Coupons, catalogue_scale
+from ml.sample_data.coupons import NOON, Coupons, catalogue_scale, price_rates
 from ml.sample_data.names import Names
 from ml.sample_data.streams import random_hashes, stream
 from ml.sample_data.users import N_HIDDEN
+from ml.sample_data.year import PUBLISHED, Year
 
 # Part of the variance of quality that re-issues of one offer share.
 SHARED_QUALITY = 0.35
 
 
-def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
+def make_coupons(
+    names: Names, n_users: int, seed: int, year: Year = PUBLISHED
+) -> Coupons:
     """Draw the catalogue for a world of ``n_users`` users."""
     rng = stream(seed, "coupons")
     scale = catalogue_scale(n_users)
-    release_day, is_test, genre = releases.releases(rng, names, scale)
+    release_day, is_test, genre = releases.releases(rng, names, scale, year)
     shop = releases.shops(rng, names, genre, release_day, is_test)
     n, n_shops = len(shop), int(shop.max()) + 1
     genre_of_shop = np.zeros(n_shops, dtype=np.int64)
@@ -41,17 +44,18 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
 
     catalog, discount = catalog_of_shop[shop], discount_of_shop[shop]
     capsule = capsule_of_shop[shop]
-    late = (genre == names.genres.index("lesson")) & (
-        release_day >= calendar.day_number(published.LATE_LESSONS_FROM)
-    )
-    new_names = [names.capsules.index(c) for c in published.LATE_LESSONS]
-    capsule[late] = rng.choice(new_names, size=int(late.sum()))
+    if year.has_late_lessons:
+        late = (genre == names.genres.index("lesson")) & (
+            release_day >= calendar.day_number(published.LATE_LESSONS_FROM)
+        )
+        new_names = [names.capsules.index(c) for c in published.LATE_LESSONS]
+        capsule[late] = rng.choice(new_names, size=int(late.sum()))
     beauty = names.capsules.index("beauty")
     is_misspelt = np.zeros(n, dtype=bool)
     misspelt = np.flatnonzero((capsule == beauty) & ~is_test)
     is_misspelt[misspelt[: 1 if len(misspelt) > 1 else 0]] = True
 
-    display = releases.display_days(rng, names, genre, release_day, is_test)
+    display = releases.display_days(rng, names, genre, release_day, is_test, year)
     sale_start = release_day * DAY_SECONDS + NOON
     valid_from, valid_until = offers.validity(
         rng, names, genre, release_day + display, no_validity[shop]
@@ -85,10 +89,8 @@ def make_coupons(names: Names, n_users: int, seed: int) -> Coupons:
         has_areas=np.ones(n, dtype=bool),
         area_lists=areas_of_shop[shop],
     )
-    campaigns.campaigns(rng, names, coupons, n_users)
-    coupons.price_rate = np.floor(
-        100 * (coupons.catalog_price - coupons.discount_price) / coupons.catalog_price
-        + 1e-9
-    ).astype(np.int64)
+    if year.has_campaigns:
+        campaigns.campaigns(rng, names, coupons, n_users)
+    coupons.price_rate = price_rates(coupons.catalog_price, coupons.discount_price)
     coupons.has_areas = coupons.sale_start >= calendar.FIRST_LOG_DAY * DAY_SECONDS
     return coupons

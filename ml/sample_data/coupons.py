@@ -95,6 +95,12 @@ def catalogue_scale(n_users: int) -> float:
     return min(1.0, float(np.sqrt(n_users / published.USERS)))
 
 
+def price_rates(catalog_price: np.ndarray, discount_price: np.ndarray) -> np.ndarray:
+    """Return the saving in whole percent of the list price, rounded down."""
+    saving = catalog_price - discount_price
+    return np.floor(100 * saving / catalog_price + 1e-9).astype(np.int64)
+
+
 def price_scores(names: Names, coupons: Coupons) -> np.ndarray:
     """Return the standard score of each coupon's log price within its genre."""
     mean = np.array([published.PRICES[g][0] for g in names.genres])

@@ -10,11 +10,11 @@ from ml.sample_data import calendar, published
 from ml.sample_data.calendar import DAY_SECONDS
 from ml.sample_data.context import Context
 from ml.sample_data.coupons import Coupons, price_scores
-from ml.sample_data.drift import Drift
 from ml.sample_data.looks import expected_looks, preview_shares
 from ml.sample_data.names import Names
 from ml.sample_data.reach import reach_table
 from ml.sample_data.streams import stream
+from ml.sample_data.year import PUBLISHED, Year
 
 SPREAD = {
     "delivery": 1.05,
@@ -95,27 +95,16 @@ def repeat_shares(names: Names) -> np.ndarray:
     return np.array([REPEAT_SHARE.get(g, OTHER_REPEAT_SHARE) for g in names.genres])
 
 
-def make_demand(context: Context, drift: Drift | None = None) -> Demand:
-    """Set each coupon's expected purchases so that the published totals hold.
-
-    Parameters
-    ----------
-    context
-        The world.
-    drift
-        Moves demand between genres for coupons released from its week on.
-    """
+def make_demand(context: Context, year: Year = PUBLISHED) -> Demand:
+    """Set each coupon's expected purchases so that the year's totals hold."""
     coupons, n_users = context.coupons, len(context.users)
     size = n_users / published.USERS
     is_campaign = coupons.campaign > 0
     appeal = _appeal(context)
     guess = np.where(is_campaign, coupons.campaign, appeal / appeal.mean() * 8)
     share = _fit_days(context, guess)
-    sure, extra, in_log = _fit_totals(context, appeal, share)
+    sure, extra, in_log = _fit_totals(context, appeal, share, year)
     pairs = np.where(is_campaign, coupons.campaign, sure + extra)
-    if drift is not None:
-        pairs = pairs * drift.genre_factors(context.names, coupons)
-        sure = np.minimum(sure, pairs)
     pairs = np.minimum(pairs, np.where(is_campaign, 0.45 * n_users, MOST_PAIRS * size))
     rng = stream(context.seed, "demand")
     looks = expected_looks(rng, context.names, coupons.genre, pairs, in_log, size)
@@ -172,7 +161,7 @@ def _fit_days(context: Context, guess: np.ndarray) -> np.ndarray:
 
 
 def _fit_totals(
-    context: Context, appeal: np.ndarray, share: np.ndarray
+    context: Context, appeal: np.ndarray, share: np.ndarray, year: Year
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Fit ordinary coupons to totals by genre, large area, display, month and week.
 
@@ -185,7 +174,7 @@ def _fit_totals(
     names, coupons = context.names, context.coupons
     genre, n_genres = coupons.genre, len(names.genres)
     size = len(context.users) / published.USERS
-    coupon_period, period_totals = _by_period(coupons, share, size)
+    coupon_period, period_totals = _by_period(coupons, share, size, year)
     in_log = coupon_period.sum(axis=1)
     own_period = np.argmax(coupon_period + 1e-9, axis=1)
     is_campaign = coupons.campaign > 0
@@ -239,10 +228,10 @@ def _fit_totals(
 
 
 def _by_period(
-    coupons: Coupons, share: np.ndarray, size: float
+    coupons: Coupons, share: np.ndarray, size: float, year: Year
 ) -> tuple[np.ndarray, np.ndarray]:
     """Share of each coupon's purchases by period, and the periods' wanted buyers."""
-    period_of_day, totals = _periods()
+    period_of_day, totals = _periods(year)
     totals = totals * size * (published.PURCHASED_PAIRS / published.PURCHASES)
     day = coupons.release_day[:, None] + np.arange(share.shape[1])
     cell = period_of_day[np.minimum(day, len(period_of_day) - 1)]
@@ -275,14 +264,14 @@ def season_by_day(weekday: np.ndarray) -> np.ndarray:
     return (weekday / weekday.mean())[days % 7]
 
 
-def _periods() -> tuple[np.ndarray, np.ndarray]:
+def _periods(year: Year) -> tuple[np.ndarray, np.ndarray]:
     """Period number of each day (-1 outside the log) and purchases per period."""
     days = np.arange(calendar.N_DAYS + 60)
     month = calendar.month_of_day(days)
     first_week = calendar.day_number(published.WEEK_PURCHASES_FROM)
     period = np.where(month >= 1, month - 1, -1)
-    totals = np.array(published.MONTH_PURCHASES, dtype=float)
-    weekly = np.array(published.WEEK_PURCHASES, dtype=float)
+    totals = np.array(year.month_purchases, dtype=float)
+    weekly = np.array(year.week_purchases, dtype=float)
     week = (days - first_week) // 7
     in_weeks = (days >= first_week) & (week < len(weekly))
     april = calendar.day_number("2012-04-01")

@@ -1,7 +1,7 @@
-"""A world that changes: tastes, demand and prices shift from one week on.
+"""A world that changes: tastes, prices and what users tell, from one week on.
 
-For the monitoring: scores of a model fitted before the week should be seen to fail.
-All choices here are invented.
+For the monitoring: what happened before the week is the same to the last row as without
+the change. All choices here are invented.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ml.sample_data import calendar
-from ml.sample_data.coupons import Coupons
-from ml.sample_data.names import Names
+from ml.sample_data.coupons import Coupons, price_rates
 from ml.sample_data.streams import stream
 from ml.sample_data.users import Users
 
-PRICE_RISE = 1.35
-DEMAND = {"delivery": 0.6, "food": 0.8, "hotel": 1.6, "leisure": 1.7, "gift": 0.6}
+PRICE_RISE = 1.6
 KEPT_TASTE = -0.3
+#: Share of new users who hide their prefecture after the change.
+HIDDEN_PREFECTURES = 0.97
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,24 @@ class Drift:
 
     week: int
 
-    def _changed(self, coupons: Coupons) -> np.ndarray:
-        return coupons.sale_start >= self.week * 7 * calendar.DAY_SECONDS
+    def prices(self, coupons: Coupons) -> Coupons:
+        """Return the coupons, those released from the week on at higher prices."""
+        first = self.week * 7 * calendar.DAY_SECONDS
+        rising = (coupons.sale_start >= first) & (coupons.campaign == 0)
 
-    def change_prices(self, coupons: Coupons) -> None:
-        """Raise the prices of coupons released from the week on."""
-        rising = self._changed(coupons) & (coupons.campaign == 0)
-        for prices in (coupons.catalog_price, coupons.discount_price):
-            prices[rising] = np.round(prices[rising] * PRICE_RISE / 10) * 10
+        def risen(price: np.ndarray) -> np.ndarray:
+            higher = np.round(price * PRICE_RISE / 10) * 10
+            return np.where(rising, higher, price).astype(price.dtype)
 
-    def genre_factors(self, names: Names, coupons: Coupons) -> np.ndarray:
-        """Factor on each coupon's demand."""
-        by_genre = np.array([DEMAND.get(genre, 1.0) for genre in names.genres])
-        return np.where(self._changed(coupons), by_genre[coupons.genre], 1.0)
+        catalog, discount = risen(coupons.catalog_price), risen(coupons.discount_price)
+        return replace(
+            coupons,
+            catalog_price=catalog,
+            discount_price=discount,
+            price_rate=price_rates(catalog, discount),
+        )
 
-    def change_tastes(self, users: Users, seed: int) -> Users:
+    def tastes(self, users: Users, seed: int) -> Users:
         """Return the users with the tastes that they have after the change."""
         rng = stream(seed, "drift")
         taste = KEPT_TASTE * users.genre_taste + rng.normal(
@@ -59,3 +62,9 @@ class Drift:
             hidden=rng.normal(0, 1, users.hidden.shape),
             price_sensitivity=users.price_sensitivity + 0.35,
         )
+
+    def told(self, users: Users, seed: int) -> Users:
+        """Return the users as the file shows them: new ones hide their prefecture."""
+        hides = stream(seed, "drift of users").random(len(users)) < HIDDEN_PREFECTURES
+        hides &= users.registered_week >= self.week
+        return replace(users, has_prefecture=users.has_prefecture & ~hides)

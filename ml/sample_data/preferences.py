@@ -274,11 +274,3 @@ class TasteHistory:
     def at(self, week: int) -> Preferences:
         """Preferences that hold in a week."""
         return self.late if week >= self.change_week else self.early
-
-    def levels(self, n_weeks: int) -> list[tuple[slice, np.ndarray]]:
-        """Return weeks and the factor per user that holds in them."""
-        change = min(self.change_week, n_weeks)
-        return [
-            (slice(0, change), self.early.level),
-            (slice(change, n_weeks), self.late.level),
-        ]

@@ -7,6 +7,7 @@ import numpy as np
 from ml.sample_data import calendar, published
 from ml.sample_data.names import Names
 from ml.sample_data.streams import draw_quota, even_by_group, even_levels, quota
+from ml.sample_data.year import PUBLISHED, Year
 
 # How much longer lives of shops are than the year lets one see.
 REISSUE_LEVEL = 1.0
@@ -16,13 +17,13 @@ TEST_REISSUED = 0.405
 
 
 def releases(
-    rng: np.random.Generator, names: Names, scale: float
+    rng: np.random.Generator, names: Names, scale: float, year: Year = PUBLISHED
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Release days in order, list membership, and genres."""
     n_train = max(60, round(published.TRAIN_COUPONS * scale))
-    n_test = max(20, round(published.TEST_COUPONS * scale))
+    n_test = max(20, round(year.test_coupons * scale))
     early = max(2, round(published.FIRST_WEEK_NO_AREA * scale))
-    per_week = quota(published.WEEK_COUPONS, n_train)
+    per_week = quota(year.week_coupons, n_train)
     weekday = np.array(published.WEEKDAY_RELEASES)
     days = []
     for week, count in enumerate(per_week):
@@ -33,15 +34,15 @@ def releases(
             days.append(5 + draw_quota(rng, np.ones(2), count - in_june))
         else:
             days.append(week * 7 + draw_quota(rng, weekday, count))
-    days.append(calendar.TEST_DAY + draw_quota(rng, published.TEST_DAY_COUPONS, n_test))
+    days.append(calendar.TEST_DAY + draw_quota(rng, year.test_weekdays, n_test))
     day = np.concatenate(days)
     order = np.lexsort((rng.random(len(day)), day))
     day = day[order]
     is_test = day >= calendar.TEST_DAY
 
     total = published.genre_array(published.GENRE_COUPONS, names.genres)
-    in_test = published.genre_array(published.GENRE_TEST_COUPONS, names.genres)
-    weekly = genre_by_week(names, total, per_week)
+    in_test = published.genre_array(year.test_genres, names.genres)
+    weekly = genre_by_week(names, total, per_week, year)
     genre = np.empty(len(day), dtype=np.int64)
     week = day // 7
     counts = round_table(weekly, quota(total, n_train), per_week)
@@ -76,13 +77,15 @@ def tuesdays(
     return arranged
 
 
-def genre_by_week(names: Names, total: np.ndarray, per_week: np.ndarray) -> np.ndarray:
+def genre_by_week(
+    names: Names, total: np.ndarray, per_week: np.ndarray, year: Year = PUBLISHED
+) -> np.ndarray:
     """Fit coupons per week and genre to monthly shares and both totals."""
     month = calendar.month_of_day(np.arange(len(per_week)) * 7 + 3)
     shares = np.tile(total / total.sum(), (len(per_week), 1))
-    for genre, by_month in published.MONTH_GENRE_SHARE.items():
+    for genre, by_month in year.month_genre_share.items():
         shares[:, names.genres.index(genre)] = np.array(by_month)[month]
-    named = [names.genres.index(g) for g in published.MONTH_GENRE_SHARE]
+    named = [names.genres.index(g) for g in year.month_genre_share]
     rest = np.setdiff1d(np.arange(len(total)), named)
     left = 1 - shares[:, named].sum(axis=1, keepdims=True)
     shares[:, rest] *= left / shares[:, rest].sum(axis=1, keepdims=True)
@@ -235,6 +238,7 @@ def display_days(
     genre: np.ndarray,
     day: np.ndarray,
     is_test: np.ndarray,
+    year: Year = PUBLISHED,
 ) -> np.ndarray:
     """Days on display: the genre's mix, fitted to the month's mean and long share."""
     base = np.array([published.DISPLAY_DAYS[slug] for slug in names.genres], float)
@@ -242,36 +246,41 @@ def display_days(
     lengths = np.array([0, 1, 2, 3, 4, 5, 6, 7, 12])
     display = np.empty(len(genre), dtype=np.int64)
     month = np.maximum(calendar.month_of_day(day), 0)
-    train = np.flatnonzero(~is_test)
-    counts = np.zeros((len(published.MONTH_DISPLAY_MEAN), len(base)))
+    like_others = ~is_test if year.test_display_days else np.ones_like(is_test)
+    train = np.flatnonzero(like_others)
+    counts = np.zeros((len(year.month_display_mean), len(base)))
     np.add.at(counts, (month[train], genre[train]), 1)
-    chances = np.cumsum(display_table(base, counts, lengths), axis=2)
+    chances = np.cumsum(display_table(base, counts, lengths, year), axis=2)
     level = even_by_group(rng, month[train] * len(base) + genre[train])
     drawn = (chances[month[train], genre[train]] < level[:, None]).sum(axis=1)
     display[train] = lengths[np.minimum(drawn, len(lengths) - 1)]
-    members = np.flatnonzero(is_test)
-    days = np.array(list(published.TEST_DISPLAY_DAYS))
-    drawn = days[
-        draw_quota(rng, list(published.TEST_DISPLAY_DAYS.values()), len(members))
-    ]
-    # Longer displays go to the genres that have them.
-    lean = base[genre[members]] @ lengths + rng.normal(0, 1.0, len(members))
-    display[members[np.argsort(lean, kind="stable")]] = np.sort(drawn)
+    if year.test_display_days:
+        members = np.flatnonzero(is_test)
+        days = np.array(list(year.test_display_days))
+        drawn = days[
+            draw_quota(rng, list(year.test_display_days.values()), len(members))
+        ]
+        # Longer displays go to the genres that have them.
+        lean = base[genre[members]] @ lengths + rng.normal(0, 1.0, len(members))
+        display[members[np.argsort(lean, kind="stable")]] = np.sort(drawn)
     long = display == 12
     display[long] = rng.integers(8, 15, int(long.sum()))
     return np.maximum(display, 1)
 
 
 def display_table(
-    base: np.ndarray, counts: np.ndarray, lengths: np.ndarray
+    base: np.ndarray,
+    counts: np.ndarray,
+    lengths: np.ndarray,
+    year: Year = PUBLISHED,
 ) -> np.ndarray:
     """Shares of display days by month and genre, shape (months, genres, lengths).
 
     Fits three published margins at once: each genre's mix over the year, each
     month's mean, each month's share of seven days and more.
     """
-    mean = np.array(published.MONTH_DISPLAY_MEAN)
-    long_share = np.array(published.MONTH_LONG_SHARE)
+    mean = np.array(year.month_display_mean)
+    long_share = np.array(year.month_long_share)
     is_long = lengths >= 7
     weight = counts[:, :, None]
     share = np.tile(base, (len(counts), 1, 1))

@@ -44,10 +44,14 @@ class Turnout:
         users = context.users
         presence = presence_by_week(users)
         viewing = presence * users.viewing[:, None].astype(np.float32)
-        self.buying = weights_by_week(presence, wanted, weekly_pairs)
-        for weeks, level in tastes.levels(calendar.N_WEEKS):
-            self.buying[:, weeks] *= level[:, None].astype(np.float32)
-        pull = self.buying.sum(axis=0) / np.maximum(presence.sum(axis=0), 1e-9)
+        weights = weights_by_week(presence, wanted, weekly_pairs)
+        # what is planned knows nothing of a change that comes
+        self._planned = weights * tastes.early.level[:, None].astype(np.float32)
+        self.buying = self._planned.copy()
+        late = slice(tastes.change_week, None)
+        level = tastes.late.level[:, None].astype(np.float32)
+        self.buying[:, late] = weights[:, late] * level
+        pull = self._planned.sum(axis=0) / np.maximum(presence.sum(axis=0), 1e-9)
         viewing *= (pull / pull.mean()).astype(np.float32)[None, :]
         viewing[users.never_views] = 0
         curious = users.is_late & ~users.is_idle & (users.registered < LOG_END)
@@ -75,7 +79,7 @@ class Turnout:
 
     def expected_purchases(self, wanted: np.ndarray) -> np.ndarray:
         """Return expected purchases beyond the first, shape (users, 52)."""
-        by_week = self.buying[:, : calendar.N_TRAIN_WEEKS]
+        by_week = self._planned[:, : calendar.N_TRAIN_WEEKS]
         scale = wanted / np.maximum(by_week.sum(axis=1), 1e-9)
         return by_week * scale[:, None]
 

@@ -17,6 +17,7 @@ from ml.sample_data.streams import (
     random_hashes,
     stream,
 )
+from ml.sample_data.year import PUBLISHED, Year
 
 N_HIDDEN = 4
 BUYING_SHAPE = 0.75
@@ -68,17 +69,17 @@ class Users:
         return np.floor_divide(self.registered, 7 * DAY_SECONDS)
 
 
-def make_users(names: Names, n: int, seed: int) -> Users:
+def make_users(names: Names, n: int, seed: int, year: Year = PUBLISHED) -> Users:
     """Draw ``n`` users."""
     rng = stream(seed, "users")
-    month = draw_quota(rng, [row[0] for row in published.REGISTRATIONS], n)
-    registered = _registration_seconds(rng, month)
-    female_share = np.array([row[2] for row in published.REGISTRATIONS]) / 100
+    month = draw_quota(rng, [row[0] for row in year.registrations], n)
+    registered = _registration_seconds(rng, month, year)
+    female_share = np.array([row[2] for row in year.registrations]) / 100
     is_female = even_by_group(rng, month) < female_share[month]
     age = _ages(rng, is_female)
-    has_prefecture = _has_prefecture(rng, month, age)
+    has_prefecture = _has_prefecture(rng, month, age, year)
     home_area = _homes(rng, names, registered, has_prefecture)
-    withdrawn = _withdrawals(rng, registered, n)
+    withdrawn = _withdrawals(rng, registered, n, year)
     home_prefecture = names.small_area_prefecture[home_area]
     shown_place = np.where(has_prefecture, home_prefecture, len(names.prefectures))
     is_late, is_idle, never_views = _inactive(rng, registered, withdrawn, shown_place)
@@ -115,19 +116,21 @@ def make_users(names: Names, n: int, seed: int) -> Users:
     )
 
 
-def _registration_seconds(rng: np.random.Generator, month: np.ndarray) -> np.ndarray:
+def _registration_seconds(
+    rng: np.random.Generator, month: np.ndarray, year: Year
+) -> np.ndarray:
     first_month = np.datetime64("2010-07")
-    n_months = len(published.REGISTRATIONS)
+    n_months = len(year.registrations)
     starts = (first_month + np.arange(n_months + 1)).astype("datetime64[D]")
     day_weights = {}
-    for date, count in published.REGISTRATION_PEAKS.items():
+    for date, count in year.registration_peaks.items():
         day_weights[np.datetime64(date)] = count
     day = np.empty(len(month), dtype=np.int64)
-    test_share = published.TEST_WEEK_REGISTRATIONS / published.REGISTRATIONS[-1][0]
+    test_share = year.registrations_in_test_week / year.registrations[-1][0]
     for number in range(n_months):
         days = np.arange(starts[number], starts[number + 1])
         weights = rng.lognormal(0, 0.45, len(days))
-        total = published.REGISTRATIONS[number][0]
+        total = year.registrations[number][0]
         peaks = {d: c for d, c in day_weights.items() if d in days}
         for date, count in peaks.items():
             weights[days == date] = 0
@@ -169,9 +172,9 @@ def _ages(rng: np.random.Generator, is_female: np.ndarray) -> np.ndarray:
 
 
 def _has_prefecture(
-    rng: np.random.Generator, month: np.ndarray, age: np.ndarray
+    rng: np.random.Generator, month: np.ndarray, age: np.ndarray, year: Year
 ) -> np.ndarray:
-    by_month = np.array([row[1] for row in published.REGISTRATIONS]) / 100
+    by_month = np.array([row[1] for row in year.registrations]) / 100
     low = np.array([row[0] for row in published.AGES])
     age_bin = np.searchsorted(low, age, side="right") - 1
     by_age = np.array([row[4] for row in published.AGES]) / 100
@@ -245,12 +248,12 @@ def _second_places(
 
 
 def _withdrawals(
-    rng: np.random.Generator, registered: np.ndarray, n: int
+    rng: np.random.Generator, registered: np.ndarray, n: int, year: Year
 ) -> np.ndarray:
     """Seconds of withdrawal, -1 for users who stay."""
     withdrawn = np.full(n, -1, dtype=np.int64)
     total = round(n * published.WITHDRAWN_USERS / published.USERS)
-    counts = quota(published.WITHDRAWALS, total)
+    counts = quota(year.withdrawals, total)
     for number, count in enumerate(counts):
         start = np.datetime64("2011-07") + number
         first = calendar.day_number(str(start.astype("datetime64[D]")))

@@ -23,10 +23,11 @@ from ml.sample_data.names import read_names
 from ml.sample_data.preferences import Preferences, TasteHistory
 from ml.sample_data.streams import random_hashes, stream
 from ml.sample_data.users import make_users
+from ml.sample_data.year import PUBLISHED, steady
 from ml.settings import SYNTHETIC_MARKER
 
 # Raised whenever the same request gives other bytes.
-VERSION = 4
+VERSION = 5
 MARKER = SYNTHETIC_MARKER
 FIRST_DRIFT, LAST_DRIFT = date(2011, 7, 10), date(2012, 6, 30)
 
@@ -37,12 +38,16 @@ class SampleDataError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What to generate and where; ``drift`` is a day of the first changed week."""
+    """What to generate and where.
+
+    ``drift`` is a day of the first changed week; with ``steady`` all weeks are alike.
+    """
 
     users: int
     seed: int
     out: Path
     drift: date | None = None
+    steady: bool = False
 
     def marker(self) -> str:
         """Text of the marker file that proves a directory to be synthetic."""
@@ -52,6 +57,7 @@ class Request:
             "the model.\n"
             f"version={VERSION}\nusers={self.users}\nseed={self.seed}\n"
             f"drift={self.drift or 'none'}\n"
+            f"steady={'yes' if self.steady else 'no'}\n"
         )
 
 
@@ -131,28 +137,30 @@ def _build(request: Request, directory: Path, beside: Path) -> None:
     seed = request.seed
     names = read_names()
     clock = calendar.HourClock(activity_hours())
-    users = make_users(names, request.users, seed)
-    coupons = make_coupons(names, request.users, seed)
-    drift = None
-    if request.drift is not None:
-        drift = Drift(calendar.day_number(str(request.drift)) // 7)
-        drift.change_prices(coupons)
+    year = steady() if request.steady else PUBLISHED
+    users = make_users(names, request.users, seed, year)
+    coupons = make_coupons(names, request.users, seed, year)
     say(f"{len(users):,} users, {len(coupons):,} coupons")
     context = Context(names, users, coupons, seed, clock)
-    demand = make_demand(context, drift)
+    demand = make_demand(context, year)
     wanted = wanted_purchases(
         names, users, presence_by_week(users), demand.pairs_in_log
     )
     early = late = Preferences(context, demand.pairs, wanted)
     change_week = calendar.N_WEEKS
-    if drift is not None:
-        changed = replace(context, users=drift.change_tastes(users, seed))
+    told_users, told_coupons = users, coupons
+    if request.drift is not None:
+        drift = Drift(calendar.day_number(str(request.drift)) // 7)
+        told_users, told_coupons = drift.told(users, seed), drift.prices(coupons)
+        changed = replace(
+            context, users=drift.tastes(users, seed), coupons=told_coupons
+        )
         late = Preferences(changed, demand.pairs, wanted)
         change_week = drift.week
     tastes = TasteHistory(early, late, change_week)
     say("tastes fitted")
-    writer.write_users(directory, names, users)
-    writer.write_coupons(directory, names, coupons, seed)
+    writer.write_users(directory, names, told_users)
+    writer.write_coupons(directory, names, told_coupons, seed)
     writer.write_prefectures(directory, names)
     say("lists written")
     ghosts = make_ghosts(request.users, seed)

@@ -34,8 +34,10 @@ ALSO_READS = {
     # which data the warehouse was built from: a half-built one is not trained on, and
     # scores of other data are not shown
     "ml": {"data_fingerprint"},
-    # distances between prefectures are as fixed as a seed
-    "reporting": {"data_fingerprint", "int_prefecture_distances"},
+    # distances between prefectures are as fixed as a seed, thresholds are one
+    "reporting": {
+        *("data_fingerprint", "int_prefecture_distances", "monitor_thresholds"),
+    },
 }
 #: Layers that must not be upstream of a layer, however many models lie between.
 NEVER_UPSTREAM = {
@@ -75,6 +77,7 @@ EXPOSURES = {
     "train": {"training_pairs", "scoring_pairs"},
     "submission": {"recommendations", "purchase_scores"},
     "summary": {"model_leaderboard", "recommendations"},
+    "monitor": {"alarms"},
     "report": {
         relation
         for path in (PROJECT_DIR / "ml/report/sql").glob("*.sql")

@@ -285,20 +285,56 @@ def test_bytes_do_not_depend_on_threads_or_hash_seed(tmp_path: Path) -> None:
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
-def test_drift_leaves_the_past_alone(tmp_path: Path) -> None:
-    generate(Request(100, 4, tmp_path / "plain"))
-    generate(Request(100, 4, tmp_path / "drift", date(2012, 3, 4)))
+@pytest.mark.parametrize("steady", [False, True])
+def test_drift_leaves_the_past_alone(tmp_path: Path, steady: bool) -> None:
+    generate(Request(300, 4, tmp_path / "plain", steady=steady))
+    generate(Request(300, 4, tmp_path / "drift", date(2012, 3, 7), steady))
 
-    def prices(name: str) -> pd.DataFrame:
-        return pd.read_csv(tmp_path / name / "coupon_list_train.csv").set_index(
-            "COUPON_ID_hash"
+    def both(file: str, key: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        plain, drift = (
+            pd.read_csv(tmp_path / name / f"{file}.csv") for name in ("plain", "drift")
         )
+        if key:
+            plain = plain.set_index(key)
+            return plain, drift.set_index(key).reindex(plain.index)
+        return plain, drift
 
-    plain, drift = prices("plain"), prices("drift").reindex(prices("plain").index)
+    plain, drift = both("coupon_list_train", "COUPON_ID_hash")
     before = plain["DISPFROM"] < "2012-03-04"
-    assert (plain["CATALOG_PRICE"] == drift["CATALOG_PRICE"])[before].all()
+    assert plain[before].equals(drift[before])
     ratio = (drift["CATALOG_PRICE"] / plain["CATALOG_PRICE"])[~before]
-    assert 1.3 < ratio.median() < 1.4
+    assert ratio.median() == pytest.approx(1.6, abs=0.02)
+
+    plain, drift = both("user_list", "USER_ID_hash")
+    before = plain["REG_DATE"] < "2012-03-04"
+    assert plain[before].equals(drift[before])
+    assert (drift["PREF_NAME"][~before].isna()).mean() > 0.9
+    assert (plain["PREF_NAME"][~before].isna()).mean() < 0.8
+
+    for log in ("coupon_detail_train", "coupon_visit_train"):
+        plain, drift = both(log, "")
+        old = [rows[rows["I_DATE"] < "2012-03-04"] for rows in (plain, drift)]
+        new = [rows[rows["I_DATE"] >= "2012-03-04"] for rows in (plain, drift)]
+        assert old[0].reset_index(drop=True).equals(old[1].reset_index(drop=True))
+        assert not new[0].reset_index(drop=True).equals(new[1].reset_index(drop=True))
+
+
+def test_weeks_of_a_steady_year_are_alike(tmp_path: Path) -> None:
+    generate(Request(400, 4, tmp_path / "steady", steady=True))
+
+    def by_week(file: str, column: str) -> pd.Series:
+        moment = pd.to_datetime(pd.read_csv(tmp_path / "steady" / file)[column])
+        week = (moment - pd.Timestamp("2011-07-03")).dt.days // 7
+        return week.value_counts().sort_index().loc[0:50]
+
+    coupons = by_week("coupon_list_train.csv", "DISPFROM")
+    assert coupons.min() >= coupons.max() - 1
+    purchases = by_week("coupon_detail_train.csv", "I_DATE")
+    # sprees of single users make weeks differ, quarters are level
+    quarters = purchases.groupby(purchases.index // 13).mean()
+    assert quarters.between(0.85 * quarters.mean(), 1.15 * quarters.mean()).all()
+    prices = pd.read_csv(tmp_path / "steady" / "coupon_list_train.csv")
+    assert (prices["DISCOUNT_PRICE"] > 0).all()
 
 
 # -- refusals ----------------------------------------------------------------------

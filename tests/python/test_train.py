@@ -353,6 +353,7 @@ def test_a_missing_required_file_leaves_the_warehouse_as_it_was(trained, tmp_pat
         *("train", "submission", "pipeline", "summary", "query", "catalogue"),
         *("bench", "ablation", "compare", "search", "backtest"),
         *("next_genre", "oracle_report", "card", "check_reasons", "lineage"),
+        *("monitor", "monitor_trial"),
         *("promote", "rollback", "score", "week", "vertex_job"),
     ],
 )
@@ -361,6 +362,22 @@ def test_help_shows_an_example(verb, capsys):
         import_module(f"ml.{verb}").main(["--help"])
     assert ended.value.code == 0
     assert f"python -m ml.{verb}" in capsys.readouterr().out.split("example:")[1]
+
+
+def test_results_of_the_lists_are_what_training_measured(trained) -> None:
+    with open_warehouse(trained.database, read_only=True) as warehouse:
+        found = warehouse.rows(
+            "select cast(results.cutoff_date as varchar), "
+            "abs(results.map_at_10 - metrics.value) < 1e-9 "
+            "from reporting.list_results as results "
+            "inner join ml.model_runs as runs "
+            "on results.cutoff_date = runs.cutoff_date and runs.is_default "
+            "inner join ml.model_metrics as metrics "
+            "on runs.run_id = metrics.run_id and runs.model_name = metrics.model_name "
+            "where results.slice = 'all' and metrics.slice = 'all' "
+            "and metrics.metric = 'map_at_10'"
+        )
+    assert found == [(LABELLED, True)]
 
 
 def test_every_model_is_compared_with_the_oracle(trained, tmp_path) -> None:

@@ -12,6 +12,7 @@ from warehouses import World
 
 from ml import cli, week
 from ml.child import Cost
+from ml.monitor import ALARMED
 from ml.week import LOCKED, Progress, plan_week
 
 LATEST = dt.date(2012, 6, 24)
@@ -34,7 +35,10 @@ def ran(monkeypatch) -> list[str]:
     """Names of the steps that were run; a step named in it beforehand fails."""
     started: list[str] = []
 
-    def run(title, command, stdout, stderr):
+    def run(title, command, stdout=None, stderr=None, accepted=(0,)):
+        if title == "monitor":
+            assert command[-2:] == ["--cutoff", str(LATEST)]
+            return Cost(1.0, 100.0, ALARMED if "alarms" in started else 0)
         if f"fail {title}" in started:
             started.remove(f"fail {title}")
             raise cli.CommandError(f"step {title!r} failed; the lines above say why.")
@@ -60,6 +64,13 @@ def test_steps_run_in_order_and_are_not_repeated(world, ran, capsys):
     assert capsys.readouterr().out.count("finished before") == len(STEPS)
     assert week.main(["--again"]) == 0
     assert ran == STEPS
+
+
+def test_alarms_have_an_exit_code_of_their_own_every_time(world, ran):
+    ran.append("alarms")
+    assert week.main([]) == ALARMED == 3
+    # they ring again although everything is finished
+    assert week.main([]) == ALARMED
 
 
 def test_a_job_that_broke_off_goes_on_where_it_stood(world, ran, capsys):
@@ -156,9 +167,13 @@ def test_missing_files_stop_it_before_the_first_step(world, ran, monkeypatch, ca
 def test_the_whole_job_publishes_without_fitting(trained_world, tmp_path):
     world = World(trained_world.data_dir, tmp_path / "w.duckdb")
     shutil.copy(trained_world.database, world.database)
-    done = world.python("-m", "ml.week", "--cutoff", str(LATEST))
-    lines = [line.split(" ", 1)[1].split(":")[0] for line in done.stdout.splitlines()]
-    assert lines[1:] == ["build", "model", *STEPS[1:], "done"]
+    done = world.python("-m", "ml.week", "--cutoff", str(LATEST), check=False)
+    lines = [line.split(" ", 1)[-1].split(":")[0] for line in done.stdout.splitlines()]
+    assert lines[1:8] == ["build", "model", *STEPS[1:], "done", lines[7]]
+    # the last word has the monitoring
+    alarmed = f"alarms at {LATEST} (reporting.alarms)" in done.stdout
+    assert alarmed != (f"no alarms at {LATEST}" in done.stdout)
+    assert done.returncode == (ALARMED if alarmed else 0)
     with week.open_warehouse(world.database, read_only=True) as warehouse:
         runs = warehouse.rows(
             "select count(*), count(distinct model_file) from ml.model_runs "

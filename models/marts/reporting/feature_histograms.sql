@@ -1,0 +1,4 @@
+-- grain: one row per cutoff, feature, bin and value
+{{ config(materialized='table') }}
+
+{{ feature_histograms(ref('scoring_pairs'), profiled_features('scoring_pairs')) }}
