@@ -100,37 +100,50 @@ def _compare(
         or column in KEY_COLUMNS.get(mart, [])
     ]
     compared = [column for column in columns if column not in keys]
-    for database in ("full_db", "cut_db"):
-        listed = ", ".join(
-            f"{NATURAL_KEYS[column].format(db=database)} as {column}"
-            if column in NATURAL_KEYS
-            else f'mart."{column}"'
-            for column in columns
-        )
-        connection.execute(
-            f"create or replace temp table {database}_mart as select {listed}, "
-            f"true as is_there from {database}.{schema}.{mart} as mart "
-            f"where cutoff_date = '{cutoff}'"
-        )
+    sums = {
+        database: _sums(connection, database, schema, mart, cutoff, keys, compared)
+        for database in ("full_db", "cut_db")
+    }
     ((is_held,),) = connection.execute(
         f"select exists (from full_db.{schema}.{mart}) or not exists "
         "(from full_db.core.fct_visits)"
         if mart in SPARSE
-        else "select exists (from full_db_mart)"
+        else f"select {sums['full_db']['row'] is not None}"
     ).fetchall()
     assert is_held or may_be_empty, f"{mart} holds nothing of {cutoff}"
-    join = " and ".join(f"f.{key} is not distinct from c.{key}" for key in keys)
-    counts = ", ".join(
-        f'count(*) filter (where f."{column}" is distinct from c."{column}")'
-        for column in compared
-    )
-    result = connection.execute(
-        "select count(*) filter (where f.is_there is null or c.is_there is null), "
-        f"{counts} from full_db_mart as f full join cut_db_mart as c "
-        f"on {join or 'true'}"
-    ).fetchone()
     return [
         name
-        for name, count in zip(["row", *compared], result, strict=True)
-        if count > 0
+        for name in ["row", *compared]
+        if sums["full_db"][name] != sums["cut_db"][name]
     ]
+
+
+def _sums(
+    connection,
+    database: str,
+    schema: str,
+    mart: str,
+    cutoff: dt.date,
+    keys: list[str],
+    compared: list[str],
+) -> dict[str, int | None]:
+    """Return per column the sum over rows of the hash of key and value.
+
+    Equal sums mean equal columns, whatever the order of the rows, and millions of wide
+    rows need no memory. The sum of the keys alone is that of the column ``row``.
+    """
+    listed = ", ".join(
+        f"{NATURAL_KEYS[column].format(db=database)} as {column}"
+        if column in NATURAL_KEYS
+        else f'mart."{column}"'
+        for column in [*keys, *compared]
+    )
+    key = "hash(" + ", ".join(keys or ["1"]) + ")"
+    sums = [f'sum(hash(key_hash, "{column}"))' for column in compared]
+    values = connection.execute(
+        f"select {', '.join(['sum(key_hash)', *sums])} from "
+        f"(select *, {key} as key_hash from ("
+        f"select {listed} from {database}.{schema}.{mart} as mart "
+        f"where cutoff_date = '{cutoff}'))"
+    ).fetchone()
+    return dict(zip(["row", *compared], values, strict=True))
