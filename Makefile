@@ -44,6 +44,16 @@ $(VENV)/installed: requirements.txt
 torch: env ## add PyTorch to .venv, for the model two_branch_network (optional)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 
+.PHONY: bigquery
+bigquery: .venv-bigquery/installed ## dbt for BigQuery in an environment of its own (optional, docs/bigquery.md)
+
+.venv-bigquery/installed: requirements-bigquery.txt
+	@bash .ci/find-python > /dev/null
+	@echo "making .venv-bigquery and installing $$(grep -c == requirements-bigquery.txt) locked packages (about a minute)"
+	@"$$(bash .ci/find-python)" -m venv --clear .venv-bigquery
+	@.venv-bigquery/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bigquery.txt
+	@touch $@
+
 .PHONY: sample
 sample: env ## synthetic sample data in data/sample (SAMPLE_USERS, SAMPLE_SEED)
 	@$(BIN)/python -m ml.sample_data --users $(SAMPLE_USERS) --seed $(SAMPLE_SEED) --out data/sample
@@ -90,6 +100,10 @@ test-full: env ## the tests that take longer, and those on real data (PONPARE_RE
 crash-test: env ## kill -9 at random moments: building, training, publishing, model files (CRASH_ROUNDS of each)
 	@CRASH_ROUNDS=$(CRASH_ROUNDS) $(BIN)/pytest -m full tests/python/test_crashes.py
 
+.PHONY: test-bigquery
+test-bigquery: env bigquery ## every query compiled for BigQuery and analysed as it would, without an account
+	@$(BIN)/pytest -m full tests/python/test_bigquery.py
+
 .PHONY: lint
 lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project
 	@$(BIN)/dbt parse --no-partial-parse --quiet
@@ -107,6 +121,8 @@ format: env ## mend what the linters can mend
 lock: env ## lock the versions in pyproject.toml anew (needs uv)
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
+	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
+		--python-version 3.11 --group pyproject.toml:bigquery -o requirements-bigquery.txt
 
 .PHONY: licences
 licences: env ## write docs/licences.md, the licences of the locked packages

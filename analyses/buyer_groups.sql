@@ -54,7 +54,7 @@ purchases as (
     where purchases.is_listed_user
 ),
 
-groups as (
+user_groups as (
     select
         position,
         split_by,
@@ -87,22 +87,22 @@ bought as (
 
 shares as (
     select
-        groups.position,
-        groups.split_by,
-        groups.group_name,
-        groups.youngest,
+        user_groups.position,
+        user_groups.split_by,
+        user_groups.group_name,
+        user_groups.youngest,
         genres.genre,
-        groups.n_users,
+        user_groups.n_users,
         coalesce(bought.n_buyers, 0) as n_buyers,
         coalesce(bought.n_purchases, 0) as n_purchases,
         1.0 * genres.n_purchases / sum(genres.n_purchases) over (
-            partition by groups.split_by, groups.group_name
+            partition by user_groups.split_by, user_groups.group_name
         ) as share_of_all
-    from groups
+    from user_groups
     cross join genres
     left join bought
-        on groups.split_by = bought.split_by
-            and groups.group_name = bought.group_name
+        on user_groups.split_by = bought.split_by
+            and user_groups.group_name = bought.group_name
             and genres.genre = bought.genre
 ),
 

@@ -31,6 +31,7 @@ first_purchases as (
         purchase_date,
         unit_price_yen
     from purchases
+    where true
     qualify row_number() over (
             partition by user_id
             order by purchased_at, purchase_hash
@@ -43,7 +44,7 @@ new_members as (
         concat(
             extract(year from users.registered_at),
             '-',
-            lpad(cast(extract(month from users.registered_at) as varchar), 2, '0')
+            lpad(cast(extract(month from users.registered_at) as {{ dbt.type_string() }}), 2, '0')
         ) as registration_month,
         {{ dbt.datediff('users.registered_at', 'period.last_date', 'day') }}
             as n_days_followed,
@@ -77,15 +78,13 @@ select
     count(n_days_to_purchase) as n_buyers,
     {% for days in spans -%}
     round(
-        100.0 * count(*) filter (
-            where n_days_to_purchase <= {{ days }} and n_days_followed >= {{ days }}
-        ) / nullif(count(*) filter (where n_days_followed >= {{ days }}), 0),
+        100.0 * count(case when n_days_to_purchase <= {{ days }} and n_days_followed >= {{ days }} then 1 end) / nullif(count(case when n_days_followed >= {{ days }} then 1 end), 0),
         1
     ) as bought_within_{{ days }}_days_percent,
     {% endfor -%}
-    median(n_days_to_purchase) as median_days_to_purchase,
+    {{ median('n_days_to_purchase') }} as median_days_to_purchase,
     round(
-        100.0 * count(*) filter (where unit_price_yen <= 100)
+        100.0 * count(case when unit_price_yen <= 100 then 1 end)
         / nullif(count(n_days_to_purchase), 0),
         1
     ) as first_at_most_100_yen_percent

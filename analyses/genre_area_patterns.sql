@@ -94,10 +94,10 @@ genre_areas as (
         large_area,
         max(n_coupons) as n_coupons,
         sum(n_purchases) as n_purchases,
-        count(*) filter (where n_purchases > 0) as n_weeks_with_purchases,
-        median(n_purchases) as median_week_purchases,
+        count(case when n_purchases > 0 then 1 end) as n_weeks_with_purchases,
+        {{ median('n_purchases') }} as median_week_purchases,
         max(n_purchases) as busiest_week_purchases,
-        max(week_start_date) filter (where busy_rank = 1 and n_purchases > 0)
+        max(case when busy_rank = 1 and n_purchases > 0 then week_start_date end)
             as busiest_week_date
     from ranked
     group by genre, large_area

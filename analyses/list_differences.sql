@@ -21,7 +21,7 @@ with coupons as (
         cast(sale_start_at as date) > cast({{ dbt.dateadd(
             'day',
             -28,
-            'max(cast(sale_start_at as date)) filter (where not is_test_list) over ()'
+            'max(case when not is_test_list then cast(sale_start_at as date) end) over ()'
         ) }} as date) and not is_test_list as is_recent
     from {{ ref('dim_coupons') }}
 ),
@@ -71,9 +71,9 @@ counted as (
         position,
         attribute,
         value,
-        count(*) filter (where not is_test_list) as n_train,
-        count(*) filter (where is_recent) as n_recent,
-        count(*) filter (where is_test_list) as n_test
+        count(case when not is_test_list then 1 end) as n_train,
+        count(case when is_recent then 1 end) as n_recent,
+        count(case when is_test_list then 1 end) as n_test
     from attributes
     group by position, attribute, value
 ),

@@ -46,8 +46,8 @@ with counted as (
         '{{ file }}' as file_name,
         '{{ column }}' as column_name,
         count(*) as n_rows,
-        count(*) filter (where {{ column }} is null) as n_missing,
-        count(*) filter (where cast({{ column }} as varchar) = '') as n_empty,
+        count(case when {{ column }} is null then 1 end) as n_missing,
+        count(case when cast({{ column }} as {{ dbt.type_string() }}) = '' then 1 end) as n_empty,
         '{{ meaning }}' as meaning
     from {{ source('ponpare', file) }}
     {%- if not (loop.last and position.last) %}

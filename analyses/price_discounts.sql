@@ -84,10 +84,10 @@ price_discounts as (
         group_name,
         discount_band,
         count(*) as n_coupons,
-        median(catalog_price_yen) as median_list_price_yen,
-        median(discount_price_yen) as median_price_yen,
+        {{ median('catalog_price_yen') }} as median_list_price_yen,
+        {{ median('discount_price_yen') }} as median_price_yen,
         sum(n_purchases) as n_purchases,
-        median(n_purchases) as median_purchases,
+        {{ median('n_purchases') }} as median_purchases,
         min(discount_price_yen) as lowest_price_yen
     from banded
     group by split_by, group_name, discount_band

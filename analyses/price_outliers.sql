@@ -14,7 +14,7 @@ with coupons as (
     select * from {{ ref('dim_coupons') }}
 ),
 
-groups as (
+coupon_groups as (
     {% for name, condition in [
         ('all coupons', 'true'),
         ('discount rate of 0', 'discount_rate_percent = 0'),
@@ -43,7 +43,7 @@ groups as (
 ),
 
 members as (
-    select * from groups
+    select * from coupon_groups
     where is_member
 ),
 
@@ -66,15 +66,15 @@ described as (
     select
         position,
         group_name,
-        count(*) filter (where is_member) as n_coupons,
-        count(*) filter (where is_member and genre = 'delivery')
+        count(case when is_member then 1 end) as n_coupons,
+        count(case when is_member and genre = 'delivery' then 1 end)
             as n_delivery_coupons,
-        min(catalog_price_yen) filter (where is_member) as min_catalog_price_yen,
-        max(catalog_price_yen) filter (where is_member) as max_catalog_price_yen,
-        min(discount_price_yen) filter (where is_member) as min_price_yen,
-        max(discount_price_yen) filter (where is_member) as max_price_yen,
-        max(display_days) filter (where is_member) as max_display_days
-    from groups
+        min(case when is_member then catalog_price_yen end) as min_catalog_price_yen,
+        max(case when is_member then catalog_price_yen end) as max_catalog_price_yen,
+        min(case when is_member then discount_price_yen end) as min_price_yen,
+        max(case when is_member then discount_price_yen end) as max_price_yen,
+        max(case when is_member then display_days end) as max_display_days
+    from coupon_groups
     group by position, group_name
 ),
 

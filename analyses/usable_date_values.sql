@@ -44,7 +44,7 @@ codes as (
         genre,
         {{ loop.index }} as day_number,
         '{{ day.name }}' as day_name,
-        coalesce(cast({{ day.name }}_code as varchar), 'null') as code
+        coalesce(cast({{ day.name }}_code as {{ dbt.type_string() }}), 'null') as code
     from coupons
     {%- if not loop.last %}
     union all
@@ -52,12 +52,12 @@ codes as (
     {%- endfor %}
 ),
 
-nulls as (
+null_codes as (
     select
         coupons.coupon_id,
         coupons.genre,
         coupons.valid_days is not null as has_validity,
-        count(*) filter (where codes.code = 'null') as n_null
+        count(case when codes.code = 'null' then 1 end) as n_null
     from coupons
     inner join codes on coupons.coupon_id = codes.coupon_id
     group by coupons.coupon_id, coupons.genre, has_validity
@@ -66,8 +66,8 @@ nulls as (
 issues as (
     select
         case when genre = 'hotel' then 'hotel' else 'other genres' end as kind,
-        coalesce(cast(saturday_code as varchar), 'null') as code,
-        lead(coalesce(cast(saturday_code as varchar), 'null')) over (
+        coalesce(cast(saturday_code as {{ dbt.type_string() }}), 'null') as code,
+        lead(coalesce(cast(saturday_code as {{ dbt.type_string() }}), 'null')) over (
             partition by shop_key_id
             order by sale_start_at, coupon_id
         ) as next_code
@@ -78,11 +78,11 @@ counted as (
     select
         '1 how many of the nine columns are null' as question,
         'all coupons' as group_name,
-        cast(n_null as varchar) as value,
+        cast(n_null as {{ dbt.type_string() }}) as value,
         0 as position,
         count(*) as n,
-        cast(null as double) as median_price_yen
-    from nulls
+        cast(null as {{ sql_type('double') }}) as median_price_yen
+    from null_codes
     group by n_null
     union all
     select
@@ -92,7 +92,7 @@ counted as (
         0 as position,
         count(*) as n,
         null as median_price_yen
-    from nulls
+    from null_codes
     group by genre, value
     union all
     select
@@ -103,7 +103,7 @@ counted as (
         0 as position,
         count(*) as n,
         null as median_price_yen
-    from nulls
+    from null_codes
     group by has_validity, value
     union all
     select
@@ -153,10 +153,10 @@ counted as (
     select
         '8 what do hotels cost, by code of Saturdays' as question,
         capsule as group_name,
-        coalesce(cast(saturday_code as varchar), 'null') as value,
+        coalesce(cast(saturday_code as {{ dbt.type_string() }}), 'null') as value,
         0 as position,
         count(*) as n,
-        median(discount_price_yen) as median_price_yen
+        {{ median('discount_price_yen') }} as median_price_yen
     from coupons
     where genre = 'hotel'
     group by capsule, saturday_code

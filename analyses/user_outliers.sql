@@ -62,7 +62,7 @@ described_users as (
     left join busiest_weeks on users.user_id = busiest_weeks.user_id
 ),
 
-groups as (
+user_groups as (
     {% for name, condition in [
         ('all users', 'true'),
         ('age below 18', 'age < 18'),
@@ -94,14 +94,14 @@ outliers as (
     select
         position,
         group_name,
-        count(*) filter (where is_member) as n_users,
-        coalesce(sum(n_purchases) filter (where is_member), 0) as n_purchases,
-        coalesce(sum(spend_yen) filter (where is_member), 0) as spend_yen,
-        min(age) filter (where is_member) as min_age,
-        max(age) filter (where is_member) as max_age,
-        max(n_purchases) filter (where is_member) as max_purchases,
-        max(max_pieces) filter (where is_member) as max_pieces
-    from groups
+        count(case when is_member then 1 end) as n_users,
+        coalesce(sum(case when is_member then n_purchases end), 0) as n_purchases,
+        coalesce(sum(case when is_member then spend_yen end), 0) as spend_yen,
+        min(case when is_member then age end) as min_age,
+        max(case when is_member then age end) as max_age,
+        max(case when is_member then n_purchases end) as max_purchases,
+        max(case when is_member then max_pieces end) as max_pieces
+    from user_groups
     group by position, group_name
 )
 

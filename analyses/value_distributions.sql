@@ -135,7 +135,7 @@ select
     case
         when low_value is null then 'no value'
         when high_value is null then concat(low_value, ' or more')
-        when low_value = high_value then cast(low_value as varchar)
+        when low_value = high_value then cast(low_value as {{ dbt.type_string() }})
         else concat(low_value, '-', high_value)
     end as band,
     n,

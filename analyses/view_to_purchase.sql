@@ -35,15 +35,11 @@ looked_at as (
         views.user_id,
         views.coupon_id,
         purchases.first_purchased_at,
-        count(*) filter (
-            where views.visited_at <= purchases.first_purchased_at
-            or purchases.first_purchased_at is null
-        ) as n_views,
-        count(distinct views.visit_date) filter (
-            where views.visited_at <= purchases.first_purchased_at
-            or purchases.first_purchased_at is null
-        ) as n_view_days,
-        count(*) filter (where views.is_before_sale) > 0 as is_seen_before_sale,
+        count(case when views.visited_at <= purchases.first_purchased_at
+            or purchases.first_purchased_at is null then 1 end) as n_views,
+        count(distinct case when views.visited_at <= purchases.first_purchased_at
+            or purchases.first_purchased_at is null then views.visit_date end) as n_view_days,
+        count(case when views.is_before_sale then 1 end) > 0 as is_seen_before_sale,
         min(views.visit_date) as first_view_date
     from views
     left join purchases
@@ -78,26 +74,26 @@ answers as (
     select
         '1 by views of the pair' as question,
         case
-            when n_views <= 3 then cast(n_views as varchar)
+            when n_views <= 3 then cast(n_views as {{ dbt.type_string() }})
             when n_views <= 5 then '4-5'
             when n_views <= 10 then '6-10'
             else '11 or more'
         end as value,
         min(n_views) as position,
         count(*) as n,
-        count(*) filter (where is_bought) as n_bought
+        count(case when is_bought then 1 end) as n_bought
     from pairs
     group by value
     union all
     select
         '2 by days on which the pair was viewed' as question,
         case
-            when n_view_days <= 3 then cast(n_view_days as varchar)
+            when n_view_days <= 3 then cast(n_view_days as {{ dbt.type_string() }})
             else '4 or more'
         end as value,
         min(n_view_days) as position,
         count(*) as n,
-        count(*) filter (where is_bought) as n_bought
+        count(case when is_bought then 1 end) as n_bought
     from pairs
     group by value
     union all
@@ -107,14 +103,14 @@ answers as (
             as value,
         case when is_seen_before_sale then 1 else 2 end as position,
         count(*) as n,
-        count(*) filter (where is_bought) as n_bought
+        count(case when is_bought then 1 end) as n_bought
     from pairs
     group by is_seen_before_sale
     union all
     select
         '4 days between first view and purchase' as question,
         case
-            when n_days_to_purchase <= 3 then cast(n_days_to_purchase as varchar)
+            when n_days_to_purchase <= 3 then cast(n_days_to_purchase as {{ dbt.type_string() }})
             when n_days_to_purchase <= 7 then '4-7'
             else '8 or more'
         end as value,

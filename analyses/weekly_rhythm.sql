@@ -127,7 +127,7 @@ rhythm as (
         daily.position,
         daily.event_kind,
         '3 hour' as split_by,
-        cast(daily.event_hour as varchar) as group_name,
+        cast(daily.event_hour as {{ dbt.type_string() }}) as group_name,
         daily.event_hour as group_position,
         max(lengths.n_days) as n_days,
         sum(daily.n_events) as n_events

@@ -58,8 +58,8 @@
 {# Rule: the moment lies in the years that the calendar has. #}
 {% macro rule_in_calendar(column) -%}
     {{ return([
-        read_timestamp(column) ~ " not between cast('2010-07-01' as timestamp)"
-        ~ " and cast('2013-12-31 23:59:59' as timestamp)",
+        read_timestamp(column) ~ " not between cast('2010-07-01' as " ~ sql_type('timestamp') ~ ')'
+        ~ " and cast('2013-12-31 23:59:59' as " ~ sql_type('timestamp') ~ ')',
         column ~ ' is not within July 2010 to December 2013',
     ]) }}
 {%- endmacro %}
@@ -75,11 +75,11 @@
 
 {# The fields of a row as one line of CSV, NA for null. #}
 {% macro csv_line(columns) -%}
-    concat_ws(
-        ',',
+    concat(
         {% for column in columns -%}
         {{ csv_field(column) }}
         {%- if not loop.last %},
+        ',',
         {% endif %}
         {%- endfor %}
     )

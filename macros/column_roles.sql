@@ -27,9 +27,9 @@ select
     {{ dbt.string_literal(row[5]) }} as feature_group,
     {{ dbt.string_literal(dbt.escape_single_quotes(row[6])) }} as reason,
     {{ dbt.string_literal(row[7]) }} as reason_when,
-    cast({{ row[8] }} as double) as reason_limit,
+    cast({{ row[8] }} as {{ sql_type('double') }}) as reason_limit,
     {{ dbt.string_literal(row[9]) }} as reason_needs,
-    cast({{ row[10] }} as double) as reason_needs_at_most
+    cast({{ row[10] }} as {{ sql_type('double') }}) as reason_needs_at_most
 {%- if not loop.last %}
 union all
 {%- endif %}
@@ -43,8 +43,8 @@ select
     '' as feature_group,
     '' as reason,
     '' as reason_when,
-    cast(null as double) as reason_limit,
+    cast(null as {{ sql_type('double') }}) as reason_limit,
     '' as reason_needs,
-    cast(null as double) as reason_needs_at_most
+    cast(null as {{ sql_type('double') }}) as reason_needs_at_most
 {%- endfor %}
 {%- endmacro %}

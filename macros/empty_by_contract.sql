@@ -3,9 +3,10 @@
 {% macro empty_by_contract() -%}
 select
     {% for column in model['columns'].values() -%}
-    cast(null as {{ column['data_type'] }}) as {{ column['name'] }}
+    cast(null as {{ sql_type(column['data_type']) }}) as {{ column['name'] }}
     {%- if not loop.last %},
     {% endif %}
     {%- endfor %}
+from (select 1 as one)
 where false
 {%- endmacro %}

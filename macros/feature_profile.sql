@@ -22,10 +22,10 @@ measured as (
         {%- for name, data_type, _ in quantities %}
         {%- set value = 'cast(' ~ name ~ ' as integer)'
             if data_type == 'boolean' else name %}
-        {%- set real = 'cast(' ~ value ~ ' as double)' %},
+        {%- set real = 'cast(' ~ value ~ ' as ' ~ sql_type('double') ~ ')' %},
         count({{ name }}) as n_{{ loop.index }},
-        {{ exact_mean(real) }} as mean_{{ loop.index }},
-        {{ exact_mean(real ~ ' * ' ~ real) }} as mean_square_{{ loop.index }},
+        {{ stable_mean(real) }} as mean_{{ loop.index }},
+        {{ stable_mean(real ~ ' * ' ~ real) }} as mean_square_{{ loop.index }},
         min({{ value }}) as min_{{ loop.index }},
         max({{ value }}) as max_{{ loop.index }},
         {{ quantiles(value, levels) }} as quantiles_{{ loop.index }}
@@ -74,7 +74,7 @@ feature_profiles as (
         {{ dbt.string_literal(group) }} as feature_group,
         n_rows,
         n_rows - n_{{ i }} as n_null,
-        (n_rows - n_{{ i }}) / cast(n_rows as double) as null_share,
+        (n_rows - n_{{ i }}) / cast(n_rows as {{ sql_type('double') }}) as null_share,
         mean_{{ i }} as mean,
         case
             when
@@ -83,15 +83,15 @@ feature_profiles as (
                 then 0
             else sqrt(mean_square_{{ i }} - mean_{{ i }} * mean_{{ i }})
         end as standard_deviation,
-        cast(min_{{ i }} as double) as minimum,
+        cast(min_{{ i }} as {{ sql_type('double') }}) as minimum,
         {%- for level in levels %}
-        cast({{ array_element('quantiles_' ~ i, loop.index) }} as double)
+        cast({{ array_element('quantiles_' ~ i, loop.index) }} as {{ sql_type('double') }})
             as p{{ '%02d' % (level * 100) | round | int }},
         {%- endfor %}
-        cast(max_{{ i }} as double) as maximum,
+        cast(max_{{ i }} as {{ sql_type('double') }}) as maximum,
         cast(null as bigint) as n_distinct,
         cast(null as {{ dbt.type_string() }}) as most_frequent_value,
-        cast(null as double) as most_frequent_share
+        cast(null as {{ sql_type('double') }}) as most_frequent_share
     from measured
     union all
     {%- endfor %}
@@ -106,18 +106,18 @@ feature_profiles as (
         cast(sum(n_pairs) as bigint) as n_rows,
         cast(sum(case when value is null then n_pairs else 0 end) as bigint) as n_null,
         sum(case when value is null then n_pairs else 0 end)
-        / cast(sum(n_pairs) as double) as null_share,
-        cast(null as double) as mean,
-        cast(null as double) as standard_deviation,
-        cast(null as double) as minimum,
+        / cast(sum(n_pairs) as {{ sql_type('double') }}) as null_share,
+        cast(null as {{ sql_type('double') }}) as mean,
+        cast(null as {{ sql_type('double') }}) as standard_deviation,
+        cast(null as {{ sql_type('double') }}) as minimum,
         {%- for level in levels %}
-        cast(null as double) as p{{ '%02d' % (level * 100) | round | int }},
+        cast(null as {{ sql_type('double') }}) as p{{ '%02d' % (level * 100) | round | int }},
         {%- endfor %}
-        cast(null as double) as maximum,
+        cast(null as {{ sql_type('double') }}) as maximum,
         count(value) as n_distinct,
         max(case when place = 1 then value end) as most_frequent_value,
         max(case when place = 1 and value is not null then n_pairs end)
-        / cast(sum(case when value is not null then n_pairs end) as double)
+        / cast(sum(case when value is not null then n_pairs end) as {{ sql_type('double') }})
             as most_frequent_share
     from ranked
     group by cutoff_date, feature

@@ -5,7 +5,7 @@ with found as (
     {% for model in models -%}
     select distinct {{ column }} from {{ model }}
     {%- if not loop.last %}
-    union
+    union distinct
     {% endif %}
     {%- endfor %}
 )

@@ -116,7 +116,7 @@ select
     -- similarity
     {{ profile_cosine() }} as profile_cosine,
     cast(
-        {{ competition_cosine() }} as double
+        {{ competition_cosine() }} as {{ sql_type('double') }}
     ) as competition_cosine,
     -- views
     activity.n_user_views_7d,

@@ -33,7 +33,7 @@ inner join {{ ref(mart) }} as {{ alias }}
         coalesce({{ history }}.views_per_offer{{ window }}, 0)
         {%- endif %}
         + {{ prior }} * segments.segment_{{ name }}_{{ event }}_rate
-    ) / (activity.{{ weeks }} + {{ prior }}) as float)
+    ) / (activity.{{ weeks }} + {{ prior }}) as {{ sql_type('float') }})
     as {{ name }}_{{ event }}_rate{{ window }}
     {%- if not loop.last %},
     {% endif %}
@@ -107,17 +107,17 @@ case users.user_sex
                                 1 / log10(
                                     cast(
                                         greatest(coupons.discount_price_yen, 10)
-                                        as double
+                                        as {{ sql_type('double') }}
                                     )
                                 )
                         else 0
                     end
                     + {{ weights.display }}
                     * least(coalesce(exposure.display_days, 1), 7)
-                    / cast(7 as double)
+                    / cast(7 as {{ sql_type('double') }})
                     + {{ weights.usability }}
                     * (exposure.n_usable_days + exposure.n_conditional_days)
-                    / cast(9 as double)
+                    / cast(9 as {{ sql_type('double') }})
                 )
 {%- endmacro %}
 

@@ -22,7 +22,7 @@
 {% macro shrunken_rate(events, exposure, prior, groups) -%}
     {%- set first = groups[0] -%}
     {%- set found = namespace(rate=(
-        'cast(' ~ first ~ '.' ~ events ~ ' as double) / nullif('
+        'cast(' ~ first ~ '.' ~ events ~ ' as ' ~ sql_type('double') ~ ') / nullif('
         ~ first ~ '.' ~ exposure ~ ', 0)'
     )) -%}
     {%- for group in groups[1:] -%}

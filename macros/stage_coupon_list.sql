@@ -73,6 +73,7 @@ with typed as (
 earlier as (
     {% if listed_before is none -%}
     select cast(null as {{ dbt.type_string() }}) as coupon_hash
+    from (select 1 as one)
     where false
     {%- else -%}
     select coupon_hash

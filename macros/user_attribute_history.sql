@@ -6,7 +6,7 @@
    sums between two such changes hold for all cutoffs in between. All sums are of whole
    numbers (millionths), so that they do not depend on the order of rows. #}
 {% macro user_attribute_history(attribute, candidates_only=false) -%}
-{%- set value_type = 'integer' if attribute == 'shop_key_id' else 'varchar' %}
+{%- set value_type = sql_type('integer' if attribute == 'shop_key_id' else 'varchar') %}
 {%- set half_life = var('profile_half_life_days') -%}
 {%- set sums = [
     'n_purchases', 'n_views',
@@ -28,11 +28,11 @@ weeks as (
         weeks.purchase_millionths as purchases,
         weeks.view_millionths as views,
         power(
-            cast(2 as double),
+            cast(2 as {{ sql_type('double') }}),
             {{ dbt.datediff(
                 'first_day.first_date', 'weeks.known_from_date', 'day'
             ) }}
-            / cast({{ half_life }} as double)
+            / cast({{ half_life }} as {{ sql_type('double') }})
         ) as growth
     from {{ ref('int_user_attribute_weeks') }} as weeks
     cross join first_day
@@ -125,11 +125,11 @@ cutoffs as (
         cutoffs.cutoff_date,
         cutoffs.has_visit_log,
         power(
-            cast(2 as double),
+            cast(2 as {{ sql_type('double') }}),
             -1 * {{ dbt.datediff(
                 'first_day.first_date', 'cutoffs.cutoff_date', 'day'
             ) }}
-            / cast({{ half_life }} as double)
+            / cast({{ half_life }} as {{ sql_type('double') }})
         ) as decay
     from {{ ref('cutoffs') }} as cutoffs
     cross join first_day
@@ -144,10 +144,10 @@ user_attributes as (
         cast({{ dbt.datediff(
             'running.purchased_date', 'cutoffs.cutoff_date', 'day'
         ) }} / 7 as integer) + 1 as weeks_since_purchase,
-        cast(running.purchases / 1e6 as float) as purchases_per_offer,
-        cast(running.purchases_4w / 1e6 as float) as purchases_per_offer_4w,
-        cast(running.purchases_13w / 1e6 as float) as purchases_per_offer_13w,
-        cast(running.purchases_decayed / 1e6 * cutoffs.decay as float)
+        cast(running.purchases / 1e6 as {{ sql_type('float') }}) as purchases_per_offer,
+        cast(running.purchases_4w / 1e6 as {{ sql_type('float') }}) as purchases_per_offer_4w,
+        cast(running.purchases_13w / 1e6 as {{ sql_type('float') }}) as purchases_per_offer_13w,
+        cast(running.purchases_decayed / 1e6 * cutoffs.decay as {{ sql_type('float') }})
             as purchases_per_offer_decayed,
         case when cutoffs.has_visit_log then cast(running.n_views as integer) end
             as n_views,
@@ -157,14 +157,14 @@ user_attributes as (
         {% for window in ['', '_4w', '_13w'] -%}
         case
             when cutoffs.has_visit_log
-                then cast(running.views{{ window }} / 1e6 as float)
+                then cast(running.views{{ window }} / 1e6 as {{ sql_type('float') }})
         end as views_per_offer{{ window }},
         {% endfor -%}
         case
             when cutoffs.has_visit_log
-                then cast(running.views_decayed / 1e6 * cutoffs.decay as float)
+                then cast(running.views_decayed / 1e6 * cutoffs.decay as {{ sql_type('float') }})
         end as views_per_offer_decayed,
-        cast(running.n_purchases_decayed / 1e4 * cutoffs.decay as float)
+        cast(running.n_purchases_decayed / 1e4 * cutoffs.decay as {{ sql_type('float') }})
             as n_purchases_decayed
     from running
     inner join cutoffs

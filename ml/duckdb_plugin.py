@@ -13,7 +13,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 
-from ml import machine, raw_files, settings
+from ml import machine, raw_files, raw_schema, settings
 
 
 class Plugin(BasePlugin):
@@ -34,76 +34,4 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Make the views and the list of files, all or nothing."""
-        conn.begin()
-        conn.execute("create schema if not exists raw")
-        for file in self.files:
-            conn.execute(_view_sql(file))
-        _fill(
-            conn,
-            "source_files (file_name varchar, is_present boolean, n_bytes bigint, "
-            "fingerprint varchar, n_rows bigint)",
-            [
-                (
-                    file.source.name,
-                    file.path is not None,
-                    file.n_bytes,
-                    file.fingerprint,
-                    file.facts.n_rows,
-                )
-                for file in self.files
-            ],
-        )
-        _fill(
-            conn,
-            "malformed_rows (file_name varchar, file_line bigint, raw_text varchar, "
-            "reason varchar)",
-            [
-                (file.source.name, row.line, row.text, row.reason)
-                for file in self.files
-                for row in file.facts.malformed
-            ],
-        )
-        conn.commit()
-
-
-def _fill(conn: DuckDBPyConnection, table: str, rows: list[tuple]) -> None:
-    """Make a table in schema `raw` from its name with columns, and fill it."""
-    conn.execute(f"create or replace table raw.{table}")
-    if rows:
-        marks = ", ".join("?" for _ in rows[0])
-        name = table.split(" ", 1)[0]
-        conn.executemany(f"insert into raw.{name} values ({marks})", rows)
-
-
-def _view_sql(file: raw_files.RawFile) -> str:
-    """Return the view over one file: every column as text, `NA` as null, and the line.
-
-    An empty field stays an empty text, because an empty PREF_NAME has a meaning of
-    its own. A file that is absent is a view without rows. Queries that do not ask for
-    `file_line` do not pay for it.
-    """
-    name = file.source.name
-    if file.path is None:
-        columns = ", ".join(f'null::varchar as "{c}"' for c in file.source.columns)
-        return (
-            f"create or replace view raw.{name} as select {columns}, "
-            "null::bigint as file_line where false"
-        )
-    columns = ", ".join(f'"{column}"' for column in file.source.columns)
-    options = ", ignore_errors = true" if file.facts.malformed else ""
-    table = raw_files.read_csv_sql(file.path, file.header, options)
-    ((_, shift), *later) = file.facts.line_shifts
-    if not later:
-        line = f"row_number() over () + {shift}"
-        return (
-            f"create or replace view raw.{name} as select {columns}, "
-            f"{line} as file_line from {table}"
-        )
-    shifts = ", ".join(f"({row}, {shift})" for row, shift in file.facts.line_shifts)
-    return (
-        f"create or replace view raw.{name} as select {columns}, "
-        "row_in_file + shift as file_line "
-        f"from (select *, row_number() over () as row_in_file from {table}) as counted "
-        f"asof join (values {shifts}) as shifts (first_row, shift) "
-        "on counted.row_in_file >= shifts.first_row"
-    )
+        raw_schema.create(conn, self.files)

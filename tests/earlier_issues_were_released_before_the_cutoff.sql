@@ -10,7 +10,7 @@ left join {{ ref('int_candidate_coupons') }} as candidates
         and sales.coupon_id = candidates.coupon_id
 where
     candidates.coupon_id is not null
-    or sales.sale_start_at >= cast(sales.cutoff_date as timestamp)
+    or sales.sale_start_at >= cast(sales.cutoff_date as {{ sql_type('timestamp') }})
     or sales.seconds_on_sale > {{ epoch_seconds(
-        'cast(sales.cutoff_date as timestamp)'
+        'cast(sales.cutoff_date as ' ~ sql_type('timestamp') ~ ')'
     ) }} - {{ epoch_seconds('sales.sale_start_at') }}

@@ -12,22 +12,22 @@ in_files as (
         small_area_ja,
         prefecture_ja
     from {{ ref('stg_coupons_train') }}
-    union
+    union distinct
     select
         small_area_ja,
         prefecture_ja
     from {{ ref('stg_coupons_test') }}
-    union
+    union distinct
     select
         small_area_ja,
         prefecture_ja
     from {{ ref('stg_coupon_areas_train') }}
-    union
+    union distinct
     select
         small_area_ja,
         prefecture_ja
     from {{ ref('stg_coupon_areas_test') }}
-    union
+    union distinct
     select
         small_area_ja,
         null as prefecture_ja

@@ -31,17 +31,13 @@ ruled as (
 free_days as (
     select
         coupon_id,
-        cast(count(*) filter (where is_weekend) as integer) as n_weekend_days,
-        cast(count(*) filter (
-            where is_weekend
+        cast(count(case when is_weekend then 1 end) as integer) as n_weekend_days,
+        cast(count(case when is_weekend
             and day_rule != 'not_usable'
-            and coalesce(eve_rule, '') != 'not_usable'
-        ) as integer) as n_usable_weekend_days,
-        cast(count(*) filter (
-            where not is_weekend
+            and coalesce(eve_rule, '') != 'not_usable' then 1 end) as integer) as n_usable_weekend_days,
+        cast(count(case when not is_weekend
             and day_rule != 'not_usable'
-            and coalesce(eve_rule, '') != 'not_usable'
-        ) as integer) as n_usable_holidays
+            and coalesce(eve_rule, '') != 'not_usable' then 1 end) as integer) as n_usable_holidays
     from ruled
     group by coupon_id
 )

@@ -82,7 +82,7 @@ coupon_weeks as (
             ('n_new_viewers', "'viewer'"),
             ('n_new_viewers_and_buyers', "'viewer_and_buyer'"),
         ] -%}
-        cast(count(*) filter (where event_kind in ({{ events }})) as integer)
+        cast(count(case when event_kind in ({{ events }}) then 1 end) as integer)
             as {{ column }}
         {%- if not loop.last %},
         {% endif %}

@@ -32,7 +32,7 @@ inferred as (
         place_weight / cast(
             user_weight
             + {{ var('place_prior_weight') }} * {{ var('place_views_per_purchase') }}
-            as double
+            as {{ sql_type('double') }}
         ) as inference_certainty
     from ranked
     where place = 1

@@ -2,8 +2,10 @@
 with places as (
     select
         seed.prefecture,
-        radians(coalesce(located.latitude, seed.latitude)) as latitude,
-        radians(coalesce(located.longitude, seed.longitude)) as longitude
+        -- degrees as radians
+        coalesce(located.latitude, seed.latitude) * (acos(-1) / 180) as latitude,
+        coalesce(located.longitude, seed.longitude) * (acos(-1) / 180)
+            as longitude
     from {{ ref('prefectures') }} as seed
     left join {{ ref('stg_prefecture_locations') }} as located
         on seed.prefecture_ja = located.prefecture_ja

@@ -22,11 +22,11 @@ sales_records as (
         group_kind,
         group_key,
         count(*) as n_issues,
-        count(*) filter (where is_still_on_sale) as n_issues_on_sale,
+        count(case when is_still_on_sale then 1 end) as n_issues_on_sale,
         max(sale_start_at) as last_sale_start_at,
         -- of the latest issue of a shop; several may have started at once
-        sum(n_buyers) filter (where is_last_shop_issue) as n_last_buyers,
-        sum(seconds_on_sale) filter (where is_last_shop_issue)
+        sum(case when is_last_shop_issue then n_buyers end) as n_last_buyers,
+        sum(case when is_last_shop_issue then seconds_on_sale end)
             as last_seconds_on_sale,
         sum(seconds_on_sale) as seconds_on_sale,
         sum(seconds_on_sale_28d) as seconds_on_sale_28d,

@@ -33,7 +33,7 @@ users as (
                 else {{ var('negatives_per_non_buyer') }}
             end / cast(greatest(
                 cutoffs.n_coupons - coalesce(buyers.n_positives, 0), 1
-            ) as double)
+            ) as {{ sql_type('double') }})
         ) as inclusion_probability
     from {{ ref('int_candidate_users') }} as users
     inner join cutoffs on users.cutoff_date = cutoffs.cutoff_date
@@ -55,7 +55,7 @@ chosen as (
     inner join {{ ref('int_candidate_coupons') }} as coupons
         on users.cutoff_date = coupons.cutoff_date
     where
-        (users.user_seed * coupons.coupon_seed) % {{ modulus }}
+        mod(users.user_seed * coupons.coupon_seed, {{ modulus }})
         <= users.inclusion_probability * ({{ modulus }} - 1)
 ),
 
@@ -77,7 +77,7 @@ labelled as (
         coupon_id,
         true as label,
         true as is_buyer,
-        cast(1 as double) as weight
+        cast(1 as {{ sql_type('double') }}) as weight
     from positive_pairs
     union all
     select

@@ -72,11 +72,11 @@ overall as (
         candidates.attribute_value,
         coalesce(
             everybody.purchase_millionths
-            / cast(everybody_weeks.n_active_weeks as double), 0
+            / cast(everybody_weeks.n_active_weeks as {{ sql_type('double') }}), 0
         ) as purchase_millionths,
         coalesce(
             everybody.view_millionths
-            / cast(everybody_weeks.n_active_weeks as double), 0
+            / cast(everybody_weeks.n_active_weeks as {{ sql_type('double') }}), 0
         ) as view_millionths
     from candidates
     inner join everybody_weeks
@@ -98,7 +98,7 @@ segment_rates as (
             (
                 coalesce(history.purchase_millionths, 0)
                 + {{ prior_weeks }} * overall.purchase_millionths
-            ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }})) as float
+            ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }})) as {{ sql_type('float') }}
         ) as purchase_rate,
         case
             when cutoffs.has_visit_log
@@ -107,7 +107,7 @@ segment_rates as (
                             coalesce(history.view_millionths, 0)
                             + {{ prior_weeks }} * overall.view_millionths
                         ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }}))
-                        as float
+                        as {{ sql_type('float') }}
                     )
         end as view_rate
     from segments

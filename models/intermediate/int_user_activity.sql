@@ -28,13 +28,13 @@ history as (
         sum(n_items) as n_items,
         sum(n_priced_purchases) as n_priced_purchases,
         sum(n_cheap_purchases) as n_cheap_purchases,
-        count(*) filter (where n_purchases > 0) as n_buying_weeks,
+        count(case when n_purchases > 0 then 1 end) as n_buying_weeks,
         count(*) as n_active_weeks,
-        count(*) filter (where weeks_ago <= 4) as n_active_weeks_4w,
-        count(*) filter (where weeks_ago <= 13) as n_active_weeks_13w,
+        count(case when weeks_ago <= 4 then 1 end) as n_active_weeks_4w,
+        count(case when weeks_ago <= 13 then 1 end) as n_active_weeks_13w,
         -- whole millionths, so that the sum does not depend on the order of rows
         sum(cast(round(1000000 * power(
-            0.5, 7 * weeks_ago / cast({{ var('profile_half_life_days') }} as double)
+            0.5, 7 * weeks_ago / cast({{ var('profile_half_life_days') }} as {{ sql_type('double') }})
         )) as bigint)) as decayed_weeks,
         {% for event, span, n_weeks in counts -%}
         sum(case when weeks_ago <= {{ n_weeks }} then n_{{ event }} else 0 end)
@@ -63,7 +63,7 @@ user_activity as (
         ] -%}
         cast(coalesce(history.n_{{ column }}, 0) as integer) as n_{{ column }},
         {% endfor -%}
-        coalesce(history.decayed_weeks, 0) / cast(1000000 as double)
+        coalesce(history.decayed_weeks, 0) / cast(1000000 as {{ sql_type('double') }})
             as active_weeks_decayed,
         {% for event, span, _ in counts if event != 'purchases' -%}
         case

@@ -5,7 +5,7 @@ with events as (
         coupon_id,
         {{ sunday_of('purchased_at') }} as week_start_date,
         purchased_at,
-        cast(null as timestamp) as visited_at
+        cast(null as {{ sql_type('timestamp') }}) as visited_at
     from {{ ref('fct_purchases') }}
     where is_listed_user and is_listed_coupon
     union all
@@ -13,7 +13,7 @@ with events as (
         user_id,
         coupon_id,
         {{ sunday_of('visited_at') }} as week_start_date,
-        cast(null as timestamp) as purchased_at,
+        cast(null as {{ sql_type('timestamp') }}) as purchased_at,
         visited_at
     from {{ ref('fct_visits') }}
     where is_listed_user and is_listed_coupon

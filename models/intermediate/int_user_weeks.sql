@@ -7,7 +7,7 @@ with events as (
         unit_price_yen,
         purchased_at,
         cast(null as integer) as session_id,
-        cast(null as timestamp) as visited_at
+        cast(null as {{ sql_type('timestamp') }}) as visited_at
     from {{ ref('fct_purchases') }}
     where is_listed_user
     union all
@@ -16,7 +16,7 @@ with events as (
         {{ sunday_of('visited_at') }} as week_start_date,
         cast(null as integer) as item_count,
         cast(null as integer) as unit_price_yen,
-        cast(null as timestamp) as purchased_at,
+        cast(null as {{ sql_type('timestamp') }}) as purchased_at,
         session_id,
         visited_at
     from {{ ref('fct_visits') }}
@@ -30,7 +30,7 @@ user_weeks as (
         cast(count(purchased_at) as integer) as n_purchases,
         cast(coalesce(sum(item_count), 0) as bigint) as n_items,
         cast(count(unit_price_yen) as integer) as n_priced_purchases,
-        cast(count(*) filter (where unit_price_yen <= 100) as integer)
+        cast(count(case when unit_price_yen <= 100 then 1 end) as integer)
             as n_cheap_purchases,
         cast(count(visited_at) as integer) as n_views,
         cast(count(distinct session_id) as integer) as n_sessions,

@@ -4,7 +4,7 @@ with listed as (
         coupon_hash,
         small_area_ja
     from {{ ref('stg_coupon_areas_train') }}
-    union
+    union distinct
     select
         coupon_hash,
         small_area_ja

@@ -30,12 +30,12 @@ exposure_features as (
         (
             {{ epoch_seconds('least(coupons.sale_end_at, cutoffs.target_end_at)') }}
             - {{ epoch_seconds('coupons.sale_start_at') }}
-        ) / cast(3600 as double) as sale_hours_in_week,
+        ) / cast(3600 as {{ sql_type('double') }}) as sale_hours_in_week,
         cast({{ day_of_week('coupons.sale_start_at') }} as integer)
             as release_day_of_week,
         cast(extract(hour from coupons.sale_start_at) as integer) as release_hour,
         coupons.display_days,
-        coupons.display_days * cast(recent_releases.n_coupons as double)
+        coupons.display_days * cast(recent_releases.n_coupons as {{ sql_type('double') }})
         / nullif(recent_releases.display_days, 0) as display_days_to_recent_ratio,
         coupons.valid_days,
         cast({{ dbt.datediff(

@@ -43,7 +43,7 @@ price_features as (
         / nullif(price_levels.log_price_deviation, 0) as genre_price_z_score,
         cast(candidates.n_cheaper + 1 as integer) as area_price_rank,
         candidates.n_cheaper
-        / cast(nullif(candidates.n_alike - 1, 0) as double)
+        / cast(nullif(candidates.n_alike - 1, 0) as {{ sql_type('double') }})
             as cheaper_rivals_share,
         candidates.discount_price_yen / nullif(candidates.median_price_yen, 0)
             as price_to_area_median_ratio,

@@ -22,7 +22,7 @@ coupon_features as (
         coupons.catalog_price_yen - coupons.discount_price_yen as saving_yen,
         -- computed, not read: the file's own rate is tested against it
         1 - coupons.discount_price_yen
-        / cast(nullif(coupons.catalog_price_yen, 0) as double)
+        / cast(nullif(coupons.catalog_price_yen, 0) as {{ sql_type('double') }})
             as discount_share,
         coupons.genre_price_band
     from cutoffs

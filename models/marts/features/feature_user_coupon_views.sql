@@ -24,7 +24,7 @@ user_coupon_views as (
         (
             {{ epoch_seconds('cutoffs.cutoff_at') }}
             - {{ epoch_seconds('previews.last_visited_at') }}
-        ) / cast(3600 as double) as hours_since_coupon_view
+        ) / cast(3600 as {{ sql_type('double') }}) as hours_since_coupon_view
     from previews
     inner join {{ ref('cutoffs') }} as cutoffs
         on previews.cutoff_date = cutoffs.cutoff_date

@@ -61,7 +61,7 @@ bands as (
         sum(coalesce(history.n_{{ event }}s, 0))
         / cast(nullif(sum(sum(history.n_{{ event }}s)) over (
             partition by cutoffs.cutoff_date
-        ), 0) as double) as everybodys_{{ event }}_share
+        ), 0) as {{ sql_type('double') }}) as everybodys_{{ event }}_share
         {%- if not loop.last %},
         {% endif %}
         {%- endfor %}

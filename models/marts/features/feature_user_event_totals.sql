@@ -20,11 +20,11 @@ event_totals as (
             ('dated', 'weeks.is_dated'), ('undated', 'not weeks.is_dated')
         ] -%}
         cast(coalesce(
-            sum(weeks.n_purchases) filter (where {{ condition }}), 0
+            sum(case when {{ condition }} then weeks.n_purchases end), 0
         ) as integer) as n_{{ name }}_purchases,
         case
             when cutoffs.has_visit_log then cast(coalesce(
-                    sum(weeks.n_views) filter (where {{ condition }}), 0
+                    sum(case when {{ condition }} then weeks.n_views end), 0
                 ) as integer)
         end as n_{{ name }}_views
         {%- if not loop.last %},

@@ -7,7 +7,7 @@ with squares as (
         -- in whole numbers, so that the sum does not depend on the order of rows
         cast(round(
             1e6 * {{ weight }}
-            * power(cast(history.n_purchases_decayed as double) * rarity.rarity, 2)
+            * power(cast(history.n_purchases_decayed as {{ sql_type('double') }}) * rarity.rarity, 2)
         ) as bigint) as square
     from {{ ref(attributes()[attribute]) }} as history
     inner join {{ ref('int_attribute_rarity') }} as rarity
@@ -26,7 +26,7 @@ profiles as (
     select
         cutoff_date,
         user_id,
-        sqrt(sum(square) / cast(1e6 as double)) as profile_norm
+        sqrt(sum(square) / cast(1e6 as {{ sql_type('double') }})) as profile_norm
     from squares
     group by cutoff_date, user_id
 )

@@ -12,7 +12,7 @@ history as (
         cutoff_date,
         user_id,
         count(*) as n_purchases,
-        count(*) filter (where age_days < 28) as n_purchases_28d,
+        count(case when age_days < 28 then 1 end) as n_purchases_28d,
         sum(spend_yen) as spend_yen,
         sum(unit_price_yen) as price_yen,
         min(age_days) as days_since_last_purchase
@@ -39,7 +39,7 @@ user_features as (
         cast(coalesce(history.n_purchases_28d, 0) as integer)
             as n_user_purchases_28d,
         cast(coalesce(history.spend_yen, 0) as bigint) as user_spend_yen,
-        history.price_yen / cast(history.n_purchases as double)
+        history.price_yen / cast(history.n_purchases as {{ sql_type('double') }})
             as user_mean_price_yen,
         history.days_since_last_purchase
     from cutoffs

@@ -11,7 +11,7 @@ null_shares as (
         cutoff_date,
         feature,
         null_share,
-        {{ exact_mean('null_share') }} over (
+        avg(null_share) over (
             partition by feature
             order by cutoff_date
             rows between {{ var('drift_bin_weeks') }} preceding and 1 preceding
@@ -25,11 +25,11 @@ figures as (
     select
         weeks.cutoff_date,
         'input_volume' as alarm,
-        concat(volumes.source_name, ' on ', cast(volumes.event_date as varchar))
+        concat(volumes.source_name, ' on ', cast(volumes.event_date as {{ dbt.type_string() }}))
             as subject,
         volumes.n_rows / volumes.usual_rows as figure,
         volumes.usual_rows as evidence,
-        cast(null as double) as growth
+        cast(null as {{ sql_type('double') }}) as growth
     from {{ ref('input_volumes') }} as volumes
     inner join weeks
         on
@@ -128,7 +128,7 @@ alarms as (
         alarm,
         subject,
         min(cutoff_date) over (partition by alarm, subject, streak) as since_date,
-        cast(figure as double) as figure,
+        cast(figure as {{ sql_type('double') }}) as figure,
         low_limit,
         high_limit,
         what_to_do

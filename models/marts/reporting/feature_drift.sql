@@ -5,7 +5,7 @@ with histograms as (
         feature,
         feature_group,
         -- one key for numbered bins, values and nulls
-        coalesce(cast(bin as varchar), '') as bin,
+        coalesce(cast(bin as {{ dbt.type_string() }}), '') as bin,
         value is null and bin is null as is_null,
         coalesce(value, '') as value,
         n_pairs,
@@ -50,12 +50,12 @@ sizes as (
         compared.cutoff_date,
         totals.feature,
         totals.feature_group,
-        sum(totals.n_pairs) filter (where compared.is_current) as n_pairs,
-        sum(totals.n_pairs) filter (where not compared.is_current)
+        sum(case when compared.is_current then totals.n_pairs end) as n_pairs,
+        sum(case when not compared.is_current then totals.n_pairs end)
             as n_earlier_pairs,
-        sum(totals.n_units) filter (where compared.is_current) as n_units,
+        sum(case when compared.is_current then totals.n_units end) as n_units,
         -- the same users come back every week
-        max(totals.n_units) filter (where not compared.is_current)
+        max(case when not compared.is_current then totals.n_units end)
             as n_earlier_units
     from compared
     inner join totals
@@ -71,10 +71,10 @@ binned as (
         histograms.value,
         histograms.is_null,
         coalesce(
-            sum(histograms.n_pairs) filter (where compared.is_current), 0
+            sum(case when compared.is_current then histograms.n_pairs end), 0
         ) as n_pairs,
         coalesce(
-            sum(histograms.n_pairs) filter (where not compared.is_current), 0
+            sum(case when not compared.is_current then histograms.n_pairs end), 0
         ) as n_earlier_pairs
     from compared
     inner join histograms
@@ -135,15 +135,15 @@ feature_drift as (
         feature,
         feature_group,
         cast(n_bins as integer) as n_bins,
-        cast(psi as double) as psi,
+        cast(psi as {{ sql_type('double') }}) as psi,
         cast(
             max(psi) over (
                 partition by feature
                 order by cutoff_date
                 rows between unbounded preceding and 1 preceding
-            ) as double
+            ) as {{ sql_type('double') }}
         ) as greatest_earlier_psi,
-        cast(chi_square as double) as chi_square,
+        cast(chi_square as {{ sql_type('double') }}) as chi_square,
         cast(n_bins - 1 as integer) as degrees_of_freedom,
         -- Wilson and Hilferty: the cube root of chi-square is nearly normal
         cast(
@@ -155,7 +155,7 @@ feature_drift as (
                             - (1 - 2.0 / (9 * (n_bins - 1)))
                         )
                         / sqrt(2.0 / (9 * (n_bins - 1)))
-            end as double
+            end as {{ sql_type('double') }}
         ) as test_z
     from distances
 )

@@ -58,7 +58,7 @@ input_volumes as (
         cast(
             count(*) over same_weekday as integer
         ) as n_earlier_days,
-        cast(sum(n_rows) over same_weekday as double)
+        cast(sum(n_rows) over same_weekday as {{ sql_type('double') }})
         / nullif(count(*) over same_weekday, 0) as usual_rows
     from days
     window

@@ -74,8 +74,8 @@ counted as (
         is_selection,
         'purchase' as unit,
         count(*) as n_looked_at,
-        count(*) filter (where {{ condition }}) as n_affected,
-        count(*) filter (where ({{ condition }}) and is_labelled) as n_labelled,
+        count(case when {{ condition }} then 1 end) as n_affected,
+        count(case when ({{ condition }}) and is_labelled then 1 end) as n_labelled,
         '{{ treatment }}' as treatment
     from purchases_of_weeks
     group by is_selection
@@ -87,8 +87,8 @@ counted as (
         cutoffs.is_selection,
         'candidate user' as unit,
         count(*) as n_looked_at,
-        count(*) filter (where users.is_withdrawn) as n_affected,
-        count(*) filter (where users.is_withdrawn and buyers.user_id is not null)
+        count(case when users.is_withdrawn then 1 end) as n_affected,
+        count(case when users.is_withdrawn and buyers.user_id is not null then 1 end)
             as n_labelled,
         'stays a candidate, and is_withdrawn is a feature' as treatment
     from {{ ref('feature_users') }} as users
@@ -108,7 +108,7 @@ checked as (
         unit,
         n_looked_at,
         n_affected,
-        n_affected / cast(n_looked_at as double) as affected_share,
+        n_affected / cast(n_looked_at as {{ sql_type('double') }}) as affected_share,
         n_labelled,
         treatment
     from counted

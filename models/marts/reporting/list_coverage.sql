@@ -12,7 +12,7 @@ scores as (
     select
         cutoff_date,
         count(distinct user_hash) as n_users,
-        {{ exact_mean('score') }} as mean_score
+        {{ stable_mean('score') }} as mean_score
     from {{ ref('recommendations') }}
     group by cutoff_date
 ),
@@ -38,8 +38,8 @@ coupons as (
         cutoff_date,
         max(n_coupons) as n_coupons,
         count(*) as n_shown,
-        cast(sum((2 * place - n_coupons - 1) * n_lists) as double)
-        / (max(n_coupons) * cast(sum(n_lists) as double)) as gini
+        cast(sum((2 * place - n_coupons - 1) * n_lists) as {{ sql_type('double') }})
+        / (max(n_coupons) * cast(sum(n_lists) as {{ sql_type('double') }})) as gini
     from placed
     group by cutoff_date
 ),
@@ -50,7 +50,7 @@ list_coverage as (
         scores.n_users,
         cast(coupons.n_coupons as integer) as n_coupons,
         coupons.n_shown,
-        cast(coupons.n_shown as double) / coupons.n_coupons as shown_share,
+        cast(coupons.n_shown as {{ sql_type('double') }}) / coupons.n_coupons as shown_share,
         coupons.gini,
         scores.mean_score,
         lag(scores.mean_score) over (order by coupons.cutoff_date)

@@ -81,13 +81,13 @@ listed_users as (
         cutoff_date,
         user_hash,
         count(*) as n_listed,
-        sum(cast(score as decimal(18, 12))) as expected_hits,
-        count(*) filter (where is_hit) as n_hits,
+        sum(cast(score as {{ sql_type('decimal(18, 12)') }})) as expected_hits,
+        count(case when is_hit then 1 end) as n_hits,
         sum(spend_yen) as revenue_yen,
         sum(
             cast(
-                case when is_hit then n_hits_so_far / cast(rank as double) else 0 end
-                as decimal(18, 12)
+                case when is_hit then n_hits_so_far / cast(rank as {{ sql_type('double') }}) else 0 end
+                as {{ sql_type('decimal(18, 12)') }}
             )
         ) as precisions
     from judged
@@ -115,7 +115,7 @@ users as (
         buyers.n_bought,
         cast(
             coalesce(listed_users.precisions / least(buyers.n_bought, 10), 0)
-            as decimal(18, 12)
+            as {{ sql_type('decimal(18, 12)') }}
         ) as average_precision
     from scored_weeks as weeks
     cross join {{ ref('dim_users') }} as users
@@ -158,11 +158,11 @@ list_results as (
         count(n_bought) as n_buyers,
         cast(coalesce(sum(n_bought), 0) as bigint) as n_bought,
         cast(coalesce(sum(n_hits), 0) as bigint) as n_hits,
-        cast(coalesce(sum(expected_hits), 0) as double) as expected_hits,
-        cast(sum(n_hits) as double) / nullif(cast(sum(expected_hits) as double), 0)
+        cast(coalesce(sum(expected_hits), 0) as {{ sql_type('double') }}) as expected_hits,
+        cast(sum(n_hits) as {{ sql_type('double') }}) / nullif(cast(sum(expected_hits) as {{ sql_type('double') }}), 0)
             as calibration_ratio,
-        cast(sum(average_precision) as double) / count(*) as map_at_10,
-        cast(sum(n_hits) as double) / nullif(sum(n_bought), 0) as recall_at_10,
+        cast(sum(average_precision) as {{ sql_type('double') }}) / count(*) as map_at_10,
+        cast(sum(n_hits) as {{ sql_type('double') }}) / nullif(sum(n_bought), 0) as recall_at_10,
         cast(coalesce(sum(revenue_yen), 0) as bigint) as revenue_yen
     from sliced
     group by cutoff_date, slice, slice_value

@@ -112,9 +112,9 @@ counted as (
         cutoff_date,
         slice,
         slice_value,
-        count(*) filter (where is_bought) as n_bought,
-        count(*) filter (where is_bought and is_miss) as n_missed,
-        count(*) filter (where not is_bought) as n_first_not_bought
+        count(case when is_bought then 1 end) as n_bought,
+        count(case when is_bought and is_miss then 1 end) as n_missed,
+        count(case when not is_bought then 1 end) as n_first_not_bought
     from sliced
     group by cutoff_date, slice, slice_value
 ),
@@ -126,7 +126,7 @@ summary as (
         slice_value,
         n_bought,
         n_missed,
-        cast(n_missed as double) / nullif(n_bought, 0) as missed_share,
+        cast(n_missed as {{ sql_type('double') }}) / nullif(n_bought, 0) as missed_share,
         n_first_not_bought
     from counted
 )

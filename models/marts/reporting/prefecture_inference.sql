@@ -17,8 +17,8 @@ hit_rates as (
         cutoff_date,
         certainty_from,
         count(*) as n_users,
-        count(*) filter (where is_right) as n_right,
-        count(*) filter (where is_right) / cast(count(*) as double) as hit_rate
+        count(case when is_right then 1 end) as n_right,
+        count(case when is_right then 1 end) / cast(count(*) as {{ sql_type('double') }}) as hit_rate
     from judged
     group by cutoff_date, certainty_from
 )

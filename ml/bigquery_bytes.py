@@ -1,0 +1,103 @@
+"""Estimate what a build on BigQuery reads, in the bytes that it would bill.
+
+Sizes come from the warehouse of PONPARE_DATA_DIR in the sizes of BigQuery's types (8
+bytes a number or date, 2 and its UTF-8 bytes a text). A model is billed for all columns
+of the tables that it names, those behind its views included: BigQuery reads only the
+columns that a query uses, so the true figure is lower. Nothing is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ml import cli
+from ml.warehouse import Warehouse, open_warehouse
+
+EXAMPLE = "example: python -m ml.bigquery_bytes --manifest target/manifest.json"
+#: BigQuery bills at least so much for each table that a query names.
+LEAST_BYTES = 10 * 1024**2
+FIXED_BYTES = {"BOOLEAN": 1}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = cli.parser("bigquery_bytes", __doc__, EXAMPLE)
+    parser.add_argument(
+        "--manifest",
+        type=Path,
+        default=Path("target/manifest.json"),
+        help="what `dbt build` or `dbt compile` wrote (default: %(default)s)",
+    )
+    options = parser.parse_args(arguments)
+    return cli.run(lambda: report(options.manifest))
+
+
+def report(path: Path) -> None:
+    """Print the estimate of a build.
+
+    Raises
+    ------
+    CommandError
+        There is no manifest.
+    """
+    if not path.is_file():
+        raise cli.CommandError(f"{path} is not there: run `dbt compile` first.")
+    nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+    with open_warehouse(read_only=True) as warehouse:
+        sizes = table_bytes(warehouse)
+    for kind, words in (("model", "models"), ("test", "data tests")):
+        billed = [
+            billed_bytes(name, nodes, sizes)
+            for name, node in nodes.items()
+            if node["resource_type"] == kind
+        ]
+        print(f"{len(billed):,} {words}: {sum(billed) / 1024**3:,.1f} GiB read at most")
+    print(f"stored: {sum(sizes.values()) / 1024**3:,.1f} GiB")
+
+
+def table_bytes(warehouse: Warehouse) -> dict[str, int]:
+    """Return per table, as ``schema.name``, its bytes in BigQuery's types."""
+    columns = warehouse.rows(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where not internal and table_name in (select table_name from duckdb_tables())"
+    )
+    by_table: dict[str, list[str]] = {}
+    for schema, table, column, data_type in columns:
+        size = (
+            f'coalesce(sum(2 + strlen("{column}")), 0)'
+            if data_type == "VARCHAR"
+            else f'{FIXED_BYTES.get(data_type, 8)} * count("{column}")'
+        )
+        by_table.setdefault(f"{schema}.{table}", []).append(size)
+    return {
+        table: int(warehouse.rows(f"select {' + '.join(sums)} from {table}")[0][0])
+        for table, sums in by_table.items()
+    }
+
+
+def billed_bytes(name: str, nodes: Mapping[str, dict], sizes: Mapping[str, int]) -> int:
+    """Return what a query is billed for: all tables behind it, each once."""
+    tables: set[str] = set()
+    seen: set[str] = set()
+    waiting = list(nodes[name]["depends_on"]["nodes"])
+    while waiting:
+        parent = waiting.pop()
+        if parent in seen:
+            continue
+        seen.add(parent)
+        if parent.startswith("source."):
+            tables.add(parent)
+            continue
+        node = nodes[parent]
+        if node["config"]["materialized"] == "view":
+            waiting.extend(node["depends_on"]["nodes"])
+        else:
+            tables.add(f"{node['schema']}.{node['alias']}")
+    return sum(max(sizes.get(table, 0), LEAST_BYTES) for table in tables)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
