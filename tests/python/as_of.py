@@ -12,15 +12,15 @@ from ml.settings import build_memory_limit
 #: Not comparable by nature: whether a week is over cannot be known at its start.
 NOT_COMPARED = {("cutoffs", "is_labelled")}
 
-#: Keys that are numbered anew in each build, and the text that stands for them.
+#: Keys that are numbered anew in each build, and a query of the text that each stands
+#: for.
 NATURAL_KEYS = {
-    "user_id": "(select user_hash from {db}.core.dim_users as u where u.user_id = "
-    "mart.user_id)",
-    "coupon_id": "(select coupon_hash from {db}.core.dim_coupons as c where "
-    "c.coupon_id = mart.coupon_id)",
-    "shop_key_id": "(select min(concat_ws('|', catalog_price_yen, discount_price_yen, "
-    "small_area, genre)) from {db}.core.dim_coupons as c where c.shop_key_id = "
-    "mart.shop_key_id)",
+    "user_id": "select user_id, user_hash as natural_key from {db}.core.dim_users",
+    "coupon_id": "select coupon_id, coupon_hash as natural_key "
+    "from {db}.core.dim_coupons",
+    "shop_key_id": "select shop_key_id, min(concat_ws('|', catalog_price_yen, "
+    "discount_price_yen, small_area, genre)) as natural_key "
+    "from {db}.core.dim_coupons group by shop_key_id",
 }
 #: Besides keys by id, these columns belong to the key of a mart.
 KEY_COLUMNS = {
@@ -72,6 +72,10 @@ def differences(
     assert marts == feature_marts(cut)
     found = {}
     with duckdb.connect(config={"memory_limit": build_memory_limit()}) as connection:
+        # pairs are a cross join that the optimiser takes for small: it would hash them
+        connection.execute(
+            "set disabled_optimizers = 'join_order, build_side_probe_side'"
+        )
         connection.execute(f"attach '{full}' as full_db (read_only)")
         connection.execute(f"attach '{cut}' as cut_db (read_only)")
         for schema, mart in marts:
@@ -132,18 +136,24 @@ def _sums(
     Equal sums mean equal columns, whatever the order of the rows, and millions of wide
     rows need no memory. The sum of the keys alone is that of the column ``row``.
     """
-    listed = ", ".join(
-        f"{NATURAL_KEYS[column].format(db=database)} as {column}"
+    columns = [*keys, *compared]
+    natural = [column for column in columns if column in NATURAL_KEYS]
+    joins = "".join(
+        f" left join ({NATURAL_KEYS[column].format(db=database)}) as keys_{place} "
+        f"on mart.{column} = keys_{place}.{column}"
+        for place, column in enumerate(natural)
+    )
+    values = {
+        column: f"keys_{natural.index(column)}.natural_key"
         if column in NATURAL_KEYS
         else f'mart."{column}"'
-        for column in [*keys, *compared]
-    )
-    key = "hash(" + ", ".join(keys or ["1"]) + ")"
-    sums = [f'sum(hash(key_hash, "{column}"))' for column in compared]
-    values = connection.execute(
-        f"select {', '.join(['sum(key_hash)', *sums])} from "
-        f"(select *, {key} as key_hash from ("
-        f"select {listed} from {database}.{schema}.{mart} as mart "
-        f"where cutoff_date = '{cutoff}'))"
+        for column in columns
+    }
+    key = "hash(" + ", ".join([values[column] for column in keys] or ["1"]) + ")"
+    sums = [f"sum(hash({key}, {values[column]}))" for column in compared]
+    found = connection.execute(
+        f"select {', '.join([f'sum({key})', *sums])} "
+        f"from {database}.{schema}.{mart} as mart{joins} "
+        f"where mart.cutoff_date = '{cutoff}'"
     ).fetchone()
-    return dict(zip(["row", *compared], values, strict=True))
+    return dict(zip(["row", *compared], found, strict=True))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,11 +63,22 @@ def sample_dir(tmp_path_factory) -> Path:
 def sample_world(sample_dir, tmp_path_factory) -> World:
     """Marts of the sample, all weeks in use. Tests may train on it, not rebuild it.
 
-    Training finds settings for small models in it.
+    Training finds settings for small models in it. Of several test processes the first
+    builds it, the others wait; each has a copy of its own.
     """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    built, is_built = shared / "sample.duckdb", shared / "sample.built"
+    with (shared / "sample.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_built.exists():
+            world = build_marts(World(sample_dir, built), "--vars", "{n_cutoffs: 60}")
+            use_small_models(world)
+            is_built.touch()
     database = tmp_path_factory.mktemp("warehouse") / "sample.duckdb"
-    world = build_marts(World(sample_dir, database), "--vars", "{n_cutoffs: 60}")
-    return use_small_models(world)
+    shutil.copy(built, database)
+    return World(sample_dir, database)
 
 
 @pytest.fixture(scope="session")

@@ -164,14 +164,21 @@ LEAKY_COPIES = {
 
 @pytest.fixture(scope="module")
 def cut_worlds(sample_world, tmp_path_factory) -> dict[dt.date, World]:
-    """Warehouses from sample files cut at each cutoff."""
-    directory = tmp_path_factory.mktemp("cut")
-    worlds = {}
-    for cutoff in CUTOFFS:
-        files = cut_files(sample_world.data_dir, directory / str(cutoff), cutoff)
-        world = build_marts(World(files, directory / f"{cutoff}.duckdb"), *ALL_WEEKS)
-        worlds[cutoff] = use_small_models(world)
-    return worlds
+    """Feature marts of one cutoff, from sample files cut at it, for each cutoff."""
+    return {
+        cutoff: cut_world(sample_world, tmp_path_factory.mktemp("cut"), cutoff)
+        for cutoff in CUTOFFS
+    }
+
+
+def cut_world(full: World, directory: Path, cutoff: dt.date) -> World:
+    """Build the feature marts of a cutoff alone from files cut at it."""
+    files = cut_files(full.data_dir, directory / str(cutoff), cutoff)
+    return build_marts(
+        World(files, directory / f"{cutoff}.duckdb"),
+        *("--select", "+path:models/marts/features", "+scoring_pairs"),
+        *("--vars", "{n_cutoffs: 1}"),
+    )
 
 
 @pytest.mark.parametrize("cutoff", CUTOFFS, ids=str)
@@ -211,10 +218,12 @@ def test_planted_leaks_are_found(sample_world, cut_worlds, tmp_path, leaks):
     "cutoff", [CUTOFFS[-1], pytest.param(CUTOFFS[0], marks=pytest.mark.full)], ids=str
 )
 def test_recommendations_do_not_depend_on_what_came_after(
-    sample_world, cut_worlds, cutoff
+    sample_world, tmp_path, cutoff
 ):
+    files = cut_files(sample_world.data_dir, tmp_path / "files", cutoff)
+    cut = build_marts(World(files, tmp_path / "cut.duckdb"), *ALL_WEEKS)
     ranked = []
-    for world in (sample_world, cut_worlds[cutoff]):
+    for world in (sample_world, use_small_models(cut)):
         world.python("-m", "ml.train", "--cutoff", str(cutoff))
         with duckdb.connect(str(world.database), read_only=True) as connection:
             ranked.append(
@@ -232,8 +241,7 @@ def test_recommendations_do_not_depend_on_what_came_after(
 @pytest.mark.real
 @pytest.mark.parametrize("cutoff", CUTOFFS, ids=str)
 def test_features_of_real_files(real_world, tmp_path, cutoff):
-    files = cut_files(real_world.data_dir, tmp_path / "cut", cutoff)
-    cut = build_marts(World(files, tmp_path / "cut.duckdb"))
+    cut = cut_world(real_world, tmp_path, cutoff)
     assert as_of.differences(real_world.database, cut.database, cutoff) == {}
 
 

@@ -238,7 +238,8 @@ def test_dbt_keeps_the_scores(trained, tmp_path):
     shutil.copy(trained.database, world.database)
     count = "select count(*) from reporting.recommendations"
     before = rows(world, count)
-    build_marts(world, "--full-refresh", "--vars", "{n_cutoffs: 60}")
+    written = ("--select", "path:models/marts/ml/written_by_training")
+    build_marts(world, "--full-refresh", *written)
     assert rows(world, count) == before
 
 
@@ -318,7 +319,7 @@ def test_the_four_required_files_are_enough(sample_dir, tmp_path):
     ):
         shutil.copy(sample_dir / f"{name}.csv", data)
     world = World(data, tmp_path / "required.duckdb")
-    world.dbt("build")
+    world.dbt("build", "--vars", "{n_cutoffs: 8}")
     use_small_models(world)
     done = world.python("-m", "ml.train")
     assert "funnel is left out: the data have no visit log" in done.stderr
