@@ -1,8 +1,11 @@
 {# Every feature of (cutoff_date, user_id, coupon_id) pairs, for training and scoring
    alike: the narrow feature marts are joined here and nowhere else. `pairs` is the name
    of a CTE or relation with the three keys, `columns` what else to carry along. With
-   `part` only the cutoffs of one part in `training_parts` are read. #}
-{% macro pair_features(pairs, columns=[], part=none) -%}
+   `part` only the cutoffs of one part in `training_parts` are read. With `newcomers` the
+   users are those of feature_newcomers, of whom nothing has been seen yet. #}
+{% macro pair_features(pairs, columns=[], part=none, newcomers=false) -%}
+{%- set (users, activity, places) = ('feature_newcomers',) * 3 if newcomers
+    else ('feature_users', 'feature_user_activity', 'feature_user_places') %}
 select
     pairs.cutoff_date,
     pairs.user_id,
@@ -100,7 +103,8 @@ select
     end as is_listed_in_prefecture,
     distances.distance_km,
     distances.nearness_rank,
-    user_distances.distance_purchase_share,
+    user_distances.{{ 'everybodys' if newcomers else 'distance' }}_purchase_share
+        as distance_purchase_share,
     -- segment
     {% for attribute in ['genre', 'small_area', 'shop'] -%}
     segments.segment_{{ attribute }}_purchase_rate,
@@ -124,7 +128,8 @@ select
     activity.n_user_views_91d,
     activity.n_user_sessions_28d,
     activity.days_since_last_view,
-    user_distances.distance_view_share,
+    user_distances.{{ 'everybodys' if newcomers else 'distance' }}_view_share
+        as distance_view_share,
     {% for attribute in ['genre', 'small_area', 'shop'] -%}
     segments.segment_{{ attribute }}_view_rate,
     {% endfor -%}
@@ -154,9 +159,9 @@ select
 from {{ pairs }} as pairs
 inner join {{ of_part('cutoffs', part) }} as cutoffs
     on pairs.cutoff_date = cutoffs.cutoff_date
-{{ join_users('feature_users', 'users', part, kind='inner') }}
-{{ join_users('feature_user_activity', 'activity', part, kind='inner') }}
-{{ join_users('feature_user_places', 'places', part, kind='inner') }}
+{{ join_users(users, 'users', part, kind='inner') }}
+{{ join_users(activity, 'activity', part, kind='inner') }}
+{{ join_users(places, 'places', part, kind='inner') }}
 {{ join_users('feature_user_profiles', 'user_profiles', part) }}
 {{ join_users('feature_user_event_totals', 'totals', part) }}
 {{ join_coupons('feature_coupons', 'coupons') }}
@@ -181,11 +186,18 @@ left join {{ ref('int_prefecture_distances') }} as distances
     on
         places.working_prefecture = distances.user_prefecture
         and coupons.prefecture = distances.coupon_prefecture
+{%- if newcomers %}
+left join {{ ref('feature_distance_shares') }} as user_distances
+    on
+        pairs.cutoff_date = user_distances.cutoff_date
+        and distances.distance_bin = user_distances.distance_bin
+{%- else %}
 left join {{ of_part('feature_user_distances', part) }} as user_distances
     on
         pairs.cutoff_date = user_distances.cutoff_date
         and pairs.user_id = user_distances.user_id
         and distances.distance_bin = user_distances.distance_bin
+{%- endif %}
 left join {{ of_part('feature_user_usability', part) }} as user_usability
     on
         pairs.cutoff_date = user_usability.cutoff_date

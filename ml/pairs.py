@@ -406,6 +406,32 @@ def read_pairs(
             yield batch.select(["user_id", "coupon_id"]), encode(batch, contract)
 
 
+def read_person(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    mart: str,
+    cutoff: dt.date,
+    user_id: int,
+) -> tuple[np.ndarray, Features]:
+    """Return one person's candidate coupons, ordered by their hashes, and features.
+
+    Parameters
+    ----------
+    mart
+        ``scoring_pairs`` for a user, ``newcomer_pairs`` for a newcomer.
+    """
+    # a literal is taken down to the marts before they are joined
+    pairs = warehouse.table(
+        f"select coupon_id, {_list(contract)} from ml.{mart} "
+        f"where cutoff_date = ? and user_id = {int(user_id)} order by coupon_id",
+        [cutoff],
+    ).combine_chunks()
+    features = replace(
+        encode(pairs, contract), users=np.zeros(pairs.num_rows, np.int32)
+    )
+    return pairs["coupon_id"].to_numpy(), features
+
+
 def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Features:
     """Turn Arrow columns into a matrix: nulls and unknown categories become NaN."""
     features = Features.empty(contract, batch.num_rows)

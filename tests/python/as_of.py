@@ -32,6 +32,8 @@ KEY_COLUMNS = {
     "feature_user_small_areas": ["small_area"],
     "feature_segment_coupons": ["segment"],
     "feature_user_distances": ["distance_bin"],
+    "feature_distance_shares": ["distance_bin"],
+    "feature_newcomers": ["user_sex", "user_age", "user_prefecture"],
     "feature_user_usability": ["usability_pattern"],
     "feature_user_competition_views": ["genre", "prefecture"],
 }

@@ -48,32 +48,6 @@ users as (
     group by places.cutoff_date, places.user_id
 ),
 
-bins as (
-    select distinct distance_bin from distances
-),
-
--- every band at every cutoff, so that the shares of a user add up to 1
-bands as (
-    select
-        cutoffs.cutoff_date,
-        bins.distance_bin,
-        {% for event in ['purchase', 'view'] -%}
-        sum(coalesce(history.n_{{ event }}s, 0))
-        / cast(nullif(sum(sum(history.n_{{ event }}s)) over (
-            partition by cutoffs.cutoff_date
-        ), 0) as {{ sql_type('double') }}) as everybodys_{{ event }}_share
-        {%- if not loop.last %},
-        {% endif %}
-        {%- endfor %}
-    from {{ ref('cutoffs') }} as cutoffs
-    cross join bins
-    left join history
-        on
-            cutoffs.cutoff_date = history.cutoff_date
-            and bins.distance_bin = history.distance_bin
-    group by cutoffs.cutoff_date, bins.distance_bin
-),
-
 user_distances as (
     select
         users.cutoff_date,
@@ -88,7 +62,8 @@ user_distances as (
             + {{ view_prior }} * bands.everybodys_view_share
         ) / (users.n_views + {{ view_prior }}) as distance_view_share
     from users
-    inner join bands on users.cutoff_date = bands.cutoff_date
+    inner join {{ ref('feature_distance_shares') }} as bands
+        on users.cutoff_date = bands.cutoff_date
     left join history
         on
             users.cutoff_date = history.cutoff_date
