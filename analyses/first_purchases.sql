@@ -44,7 +44,13 @@ new_members as (
         concat(
             extract(year from users.registered_at),
             '-',
-            lpad(cast(extract(month from users.registered_at) as {{ dbt.type_string() }}), 2, '0')
+            lpad(
+                cast(
+                    extract(month from users.registered_at) as {{ dbt.type_string() }}
+                ),
+                2,
+                '0'
+            )
         ) as registration_month,
         {{ dbt.datediff('users.registered_at', 'period.last_date', 'day') }}
             as n_days_followed,
@@ -78,7 +84,15 @@ select
     count(n_days_to_purchase) as n_buyers,
     {% for days in spans -%}
     round(
-        100.0 * count(case when n_days_to_purchase <= {{ days }} and n_days_followed >= {{ days }} then 1 end) / nullif(count(case when n_days_followed >= {{ days }} then 1 end), 0),
+        100.0
+        * count(
+            case
+                when
+                    n_days_to_purchase <= {{ days }} and n_days_followed >= {{ days }}
+                    then 1
+            end
+        )
+        / nullif(count(case when n_days_followed >= {{ days }} then 1 end), 0),
         1
     ) as bought_within_{{ days }}_days_percent,
     {% endfor -%}

@@ -47,7 +47,8 @@ with counted as (
         '{{ column }}' as column_name,
         count(*) as n_rows,
         count(case when {{ column }} is null then 1 end) as n_missing,
-        count(case when cast({{ column }} as {{ dbt.type_string() }}) = '' then 1 end) as n_empty,
+        count(case when cast({{ column }} as {{ dbt.type_string() }}) = '' then 1 end)
+            as n_empty,
         '{{ meaning }}' as meaning
     from {{ source('ponpare', file) }}
     {%- if not (loop.last and position.last) %}

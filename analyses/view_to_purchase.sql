@@ -36,9 +36,11 @@ looked_at as (
         views.coupon_id,
         purchases.first_purchased_at,
         count(case when views.visited_at <= purchases.first_purchased_at
-            or purchases.first_purchased_at is null then 1 end) as n_views,
+                or purchases.first_purchased_at is null then 1
+        end) as n_views,
         count(distinct case when views.visited_at <= purchases.first_purchased_at
-            or purchases.first_purchased_at is null then views.visit_date end) as n_view_days,
+                or purchases.first_purchased_at is null then views.visit_date
+        end) as n_view_days,
         count(case when views.is_before_sale then 1 end) > 0 as is_seen_before_sale,
         min(views.visit_date) as first_view_date
     from views
@@ -110,7 +112,9 @@ answers as (
     select
         '4 days between first view and purchase' as question,
         case
-            when n_days_to_purchase <= 3 then cast(n_days_to_purchase as {{ dbt.type_string() }})
+            when
+                n_days_to_purchase <= 3
+                then cast(n_days_to_purchase as {{ dbt.type_string() }})
             when n_days_to_purchase <= 7 then '4-7'
             else '8 or more'
         end as value,

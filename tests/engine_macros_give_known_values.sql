@@ -23,7 +23,9 @@ with answers as (
     union all
     select
         'day_of_week' as macro_name,
-        cast({{ day_of_week(dbt.dateadd('day', 6, sunday)) }} as {{ sql_type('double') }})
+        cast(
+            {{ day_of_week(dbt.dateadd('day', 6, sunday)) }} as {{ sql_type('double') }}
+        )
             as answer,
         6 as expected
     union all
@@ -39,13 +41,15 @@ with answers as (
     union all
     select
         'cast_or_null' as macro_name,
-        cast({{ cast_or_null("'12'", 'integer') }} as {{ sql_type('double') }}) as answer,
+        cast({{ cast_or_null("'12'", 'integer') }} as {{ sql_type('double') }})
+            as answer,
         12 as expected
     union all
     select
         'cast_or_null' as macro_name,
         coalesce(
-            cast({{ cast_or_null("'twelve'", 'integer') }} as {{ sql_type('double') }}), -1
+            cast({{ cast_or_null("'twelve'", 'integer') }} as {{ sql_type('double') }}),
+            -1
         ) as answer,
         -1 as expected
     union all

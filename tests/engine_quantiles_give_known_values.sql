@@ -1,4 +1,5 @@
--- What the macros of `macros/engine.sql` for quantiles say of values whose answer is known.
+-- What the macros for quantiles in `macros/engine.sql` say of values whose answer is
+-- known.
 {%- set numbers -%}
 (
     select 1 as number
@@ -20,8 +21,10 @@ with answers as (
     union all
     select
         'quantiles' as macro_name,
-        cast({{ array_element(quantiles('number', [0.01, 0.5, 0.99]), 3) }} as {{ sql_type('double') }})
-            as answer,
+        cast(
+            {{ array_element(quantiles('number', [0.01, 0.5, 0.99]), 3) }}
+            as {{ sql_type('double') }}
+        ) as answer,
         3 as expected
     from {{ numbers }} as numbers
 )

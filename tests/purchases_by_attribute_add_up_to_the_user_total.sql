@@ -32,7 +32,11 @@ marts_per_user as (
         expected.cutoff_date,
         expected.user_id,
         expected.n_user_purchases,
-        count(case when totals.n_purchases = expected.n_user_purchases then totals.mart end) as n_marts_that_agree
+        count(
+            case
+                when totals.n_purchases = expected.n_user_purchases then totals.mart
+            end
+        ) as n_marts_that_agree
     from expected
     left join totals
         on

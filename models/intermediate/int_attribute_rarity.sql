@@ -20,7 +20,10 @@ attribute_rarity as (
         -- the smooth inverse document frequency of text retrieval, coupons as documents
         1 + ln(
             cast(
-                1 + sum(n_coupons) over (partition by cutoff_date, attribute) as {{ sql_type('double') }}
+                1
+                + sum(n_coupons)
+                    over (partition by cutoff_date, attribute)
+                as {{ sql_type('double') }}
             ) / (1 + n_coupons)
         ) as rarity
     from released

@@ -33,11 +33,13 @@ free_days as (
         coupon_id,
         cast(count(case when is_weekend then 1 end) as integer) as n_weekend_days,
         cast(count(case when is_weekend
-            and day_rule != 'not_usable'
-            and coalesce(eve_rule, '') != 'not_usable' then 1 end) as integer) as n_usable_weekend_days,
+                and day_rule != 'not_usable'
+                and coalesce(eve_rule, '') != 'not_usable' then 1
+        end) as integer) as n_usable_weekend_days,
         cast(count(case when not is_weekend
-            and day_rule != 'not_usable'
-            and coalesce(eve_rule, '') != 'not_usable' then 1 end) as integer) as n_usable_holidays
+                and day_rule != 'not_usable'
+                and coalesce(eve_rule, '') != 'not_usable' then 1
+        end) as integer) as n_usable_holidays
     from ruled
     group by coupon_id
 )

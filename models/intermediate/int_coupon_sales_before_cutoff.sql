@@ -40,7 +40,13 @@ counted as (
         weeks.coupon_id,
         {% for column in ['n_new_buyers', 'n_new_viewers'] -%}
         sum(weeks.{{ column }}) as {{ column }},
-        sum(case when weeks.week_start_date >= cast(cutoffs.recent_from_at as date) then weeks.{{ column }} end) as {{ column }}_28d,
+        sum(
+            case
+                when
+                    weeks.week_start_date >= cast(cutoffs.recent_from_at as date)
+                    then weeks.{{ column }}
+            end
+        ) as {{ column }}_28d,
         {% endfor -%}
         sum(weeks.n_purchases) as n_purchases,
         sum(weeks.n_first_purchases) as n_first_purchases,

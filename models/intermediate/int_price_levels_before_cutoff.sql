@@ -70,7 +70,8 @@ price_levels as (
         genre,
         is_own_genre,
         cast(coalesce(n_coupons, 0) as integer) as n_coupons,
-        log_price_sum / cast(1000 * n_coupons as {{ sql_type('double') }}) as mean_log_price,
+        log_price_sum
+        / cast(1000 * n_coupons as {{ sql_type('double') }}) as mean_log_price,
         -- subtracted as whole numbers: equal prices deviate by 0 and nothing else
         sqrt(cast(
             n_coupons * log_price_square_sum - log_price_sum * log_price_sum

@@ -98,7 +98,10 @@ segment_rates as (
             (
                 coalesce(history.purchase_millionths, 0)
                 + {{ prior_weeks }} * overall.purchase_millionths
-            ) / (1e6 * (segments.n_active_weeks + {{ prior_weeks }})) as {{ sql_type('float') }}
+            )
+            / (
+                1e6 * (segments.n_active_weeks + {{ prior_weeks }})
+            ) as {{ sql_type('float') }}
         ) as purchase_rate,
         case
             when cutoffs.has_visit_log

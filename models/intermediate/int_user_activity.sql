@@ -34,7 +34,10 @@ history as (
         count(case when weeks_ago <= 13 then 1 end) as n_active_weeks_13w,
         -- whole millionths, so that the sum does not depend on the order of rows
         sum(cast(round(1000000 * power(
-            0.5, 7 * weeks_ago / cast({{ var('profile_half_life_days') }} as {{ sql_type('double') }})
+            0.5,
+            7
+            * weeks_ago
+            / cast({{ var('profile_half_life_days') }} as {{ sql_type('double') }})
         )) as bigint)) as decayed_weeks,
         {% for event, span, n_weeks in counts -%}
         sum(case when weeks_ago <= {{ n_weeks }} then n_{{ event }} else 0 end)

@@ -43,7 +43,8 @@ source_files_judged as (
         files.is_present,
         files.n_rows as n_rows_read,
         cast(coalesce(ranked.n_rows_of_file, 0) as bigint) as n_rows_quarantined,
-        coalesce(ranked.n_rows_of_file, 0) / cast(nullif(files.n_rows, 0) as {{ sql_type('double') }})
+        coalesce(ranked.n_rows_of_file, 0)
+        / cast(nullif(files.n_rows, 0) as {{ sql_type('double') }})
             as quarantined_share,
         ranked.rejected_because as most_frequent_reason,
         ranked.first_line,

@@ -63,9 +63,12 @@ NO_GRAIN_TEST = {
     "fct_visits": "the visit log gives views no id: the rows have no key",
     "int_purchases_before_cutoff": "a view of purchases times cutoffs; both are unique",
     "scoring_pairs": "a view of millions of pairs; users and coupons are unique",
+    "newcomer_pairs": "a view of millions of pairs; newcomers and coupons are unique",
 }
 
 PAIR_MARTS = ("training_pairs", "scoring_pairs")
+#: Those that hold what is known before the target week only.
+SCORED = ("scoring_pairs", "newcomer_pairs")
 ROLES = {"key", "label", "weight", "feature", "score", "info"}
 #: Columns that would give the outcome away or that name somebody.
 NEVER_A_FEATURE = re.compile(
@@ -114,7 +117,7 @@ _COLUMN = {
 }
 #: Models of one shape share a YAML file, so that a column is described once.
 SHARED_YAML = {
-    **dict.fromkeys(PAIR_MARTS, "pairs"),
+    **dict.fromkeys({*PAIR_MARTS, *SCORED}, "pairs"),
     **{
         f"feature_user_{attribute}s": "user_attributes"
         for attribute in (
@@ -526,7 +529,7 @@ def test_features_do_not_descend_from_outcomes(models, layers, manifest):
     assert set(models) >= OUTCOMES
     offenders = []
     for name, node in models.items():
-        if layers[node["unique_id"]] == "features" or name == "scoring_pairs":
+        if layers[node["unique_id"]] == "features" or name in SCORED:
             parents = {p.split(".")[-1] for p in _ancestors(manifest, node)}
             offenders += [f"{name}: {parent}" for parent in parents & OUTCOMES]
     none_of(offenders, "features do not descend from what happened in the target week")
@@ -740,11 +743,12 @@ def test_both_pair_marts_have_the_same_features(models):
     assert training == scoring
 
 
-def test_scoring_pairs_hold_keys_features_and_scores_only(models):
+@pytest.mark.parametrize("mart", SCORED)
+def test_scored_pairs_hold_keys_features_and_scores_only(models, mart):
     none_of(
         (
             column["name"]
-            for column in models["scoring_pairs"]["columns"].values()
+            for column in models[mart]["columns"].values()
             if _meta(column).get("role") not in {"key", "feature", "score"}
         ),
         "what scoring reads is known at the cutoff",

@@ -22,8 +22,10 @@ cutoffs_in_use as (
     select
         weeks.cutoff_date,
         cast(weeks.cutoff_date as {{ sql_type('timestamp') }}) as cutoff_at,
-        cast({{ dbt.dateadd('day', 7, 'weeks.cutoff_date') }} as {{ sql_type('timestamp') }})
-            as target_end_at,
+        cast(
+            {{ dbt.dateadd('day', 7, 'weeks.cutoff_date') }}
+            as {{ sql_type('timestamp') }}
+        ) as target_end_at,
         coalesce(
             last_purchase.last_purchase_date
             >= {{ dbt.dateadd('day', 6, 'weeks.cutoff_date') }},
@@ -32,7 +34,9 @@ cutoffs_in_use as (
         weeks.cutoff_date < cast('{{ var("selection_end_date") }}' as date)
             as is_selection,
         coalesce(
-            first_visit.first_visited_at < cast(weeks.cutoff_date as {{ sql_type('timestamp') }}), false
+            first_visit.first_visited_at
+            < cast(weeks.cutoff_date as {{ sql_type('timestamp') }}),
+            false
         ) as has_visit_log,
         cast(weeks.n_coupons as integer) as n_coupons
     from candidate_weeks as weeks

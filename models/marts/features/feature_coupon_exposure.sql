@@ -35,7 +35,8 @@ exposure_features as (
             as release_day_of_week,
         cast(extract(hour from coupons.sale_start_at) as integer) as release_hour,
         coupons.display_days,
-        coupons.display_days * cast(recent_releases.n_coupons as {{ sql_type('double') }})
+        coupons.display_days
+        * cast(recent_releases.n_coupons as {{ sql_type('double') }})
         / nullif(recent_releases.display_days, 0) as display_days_to_recent_ratio,
         coupons.valid_days,
         cast({{ dbt.datediff(

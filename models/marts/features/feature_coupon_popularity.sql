@@ -43,7 +43,8 @@ popularity_features as (
         cast({{ dbt.datediff(
             'shop.last_sale_start_at', 'candidates.cutoff_date', 'day'
         ) }} as integer) as days_since_last_shop_issue,
-        shop.n_buyers / cast(shop.n_issues as {{ sql_type('double') }}) as shop_buyers_per_issue,
+        shop.n_buyers
+        / cast(shop.n_issues as {{ sql_type('double') }}) as shop_buyers_per_issue,
         cast(coalesce(area_band.n_issues, 0) as integer) as n_area_band_issues,
         -- records of single groups
         {% for name, events, seconds in [
@@ -53,7 +54,9 @@ popularity_features as (
             ('recent_genre_buyers', 'genre.n_buyers_28d', 'genre.seconds_on_sale_28d'),
             ('recent_genre_viewers', 'genre.n_viewers_28d', 'genre.seconds_on_sale_28d'),
         ] -%}
-        cast(86400 as {{ sql_type('double') }}) * {{ events }} / nullif({{ seconds }}, 0)
+        cast(86400 as {{ sql_type('double') }})
+        * {{ events }}
+        / nullif({{ seconds }}, 0)
             as {{ name }}_per_day,
         {% endfor -%}
         -- records shrunken towards those of wider groups; the widest is taken as it is

@@ -33,7 +33,15 @@ rarities as (
         case
             when candidates.{{ attribute }} is not null then coalesce(
                     by_{{ attribute }}.rarity,
-                    1 + ln(cast(1 + coalesce(released.n_released, 0) as {{ sql_type('double') }}))
+                    1
+                    + ln(
+                        cast(
+                            1
+                            + coalesce(
+                                released.n_released, 0
+                            ) as {{ sql_type('double') }}
+                        )
+                    )
                 )
         end as {{ attribute }}_rarity
         {%- if not loop.last %},

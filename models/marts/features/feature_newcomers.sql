@@ -33,7 +33,8 @@ newcomers as (
         -- keys of users are positive
         cast(-1 * row_number() over (
             partition by users.cutoff_date
-            order by users.user_sex, users.user_age, users.user_prefecture, users.segment
+            order by
+                users.user_sex, users.user_age, users.user_prefecture, users.segment
         ) as integer) as user_id,
         users.user_sex,
         users.user_age,

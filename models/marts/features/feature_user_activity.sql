@@ -30,8 +30,11 @@ user_activity as (
         user_id,
         n_purchases_7d as n_user_purchases_7d,
         n_purchases_91d as n_user_purchases_91d,
-        n_items / cast(nullif(n_purchases, 0) as {{ sql_type('double') }}) as items_per_purchase,
-        n_cheap_purchases / cast(nullif(n_priced_purchases, 0) as {{ sql_type('double') }})
+        n_items
+        / cast(nullif(n_purchases, 0) as {{ sql_type('double') }})
+            as items_per_purchase,
+        n_cheap_purchases
+        / cast(nullif(n_priced_purchases, 0) as {{ sql_type('double') }})
             as cheap_purchase_share,
         n_purchases = 0 as is_new_member,
         case when n_purchases = 0 then tenure_days end as new_member_days,
@@ -40,11 +43,16 @@ user_activity as (
         n_active_weeks_4w,
         n_active_weeks_13w,
         active_weeks_decayed,
-        n_active_weeks / cast(n_observed_weeks as {{ sql_type('double') }}) as active_week_share,
+        n_active_weeks
+        / cast(n_observed_weeks as {{ sql_type('double') }}) as active_week_share,
         (
             n_buying_weeks
             + {{ prior_weeks }} * sum(n_buying_weeks) over (partition by cutoff_date)
-            / cast(sum(n_observed_weeks) over (partition by cutoff_date) as {{ sql_type('double') }})
+            / cast(
+                sum(n_observed_weeks)
+                    over (partition by cutoff_date)
+                as {{ sql_type('double') }}
+            )
         ) / (n_observed_weeks + {{ prior_weeks }}) as buying_week_share,
         n_views_7d as n_user_views_7d,
         n_views_28d as n_user_views_28d,

@@ -7,7 +7,11 @@ with squares as (
         -- in whole numbers, so that the sum does not depend on the order of rows
         cast(round(
             1e6 * {{ weight }}
-            * power(cast(history.n_purchases_decayed as {{ sql_type('double') }}) * rarity.rarity, 2)
+            * power(
+                cast(history.n_purchases_decayed as {{ sql_type('double') }})
+                * rarity.rarity,
+                2
+            )
         ) as bigint) as square
     from {{ ref(attributes()[attribute]) }} as history
     inner join {{ ref('int_attribute_rarity') }} as rarity

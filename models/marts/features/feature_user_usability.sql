@@ -32,7 +32,9 @@ user_usability as (
         user_id,
         usability_pattern,
         n_purchases / cast(
-            sum(n_purchases) over (partition by cutoff_date, user_id) as {{ sql_type('double') }}
+            sum(n_purchases)
+                over (partition by cutoff_date, user_id)
+            as {{ sql_type('double') }}
         ) as usability_purchase_share
     from history
 )

@@ -25,7 +25,11 @@ figures as (
     select
         weeks.cutoff_date,
         'input_volume' as alarm,
-        concat(volumes.source_name, ' on ', cast(volumes.event_date as {{ dbt.type_string() }}))
+        concat(
+            volumes.source_name,
+            ' on ',
+            cast(volumes.event_date as {{ dbt.type_string() }})
+        )
             as subject,
         volumes.n_rows / volumes.usual_rows as figure,
         volumes.usual_rows as evidence,

@@ -73,7 +73,8 @@ findings as (
         null as first_line
     from {{ relation }}
     where {{ condition }}
-    {{ 'group by contradiction' if finding == 'contradiction' else 'having count(*) > 0' }}
+    {{ 'group by contradiction' if finding == 'contradiction'
+        else 'having count(*) > 0' }}
     {% endfor -%}
     union all
     select
@@ -92,7 +93,8 @@ findings_with_share as (
         findings.finding,
         findings.treatment,
         cast(findings.n_rows as bigint) as n_rows,
-        findings.n_rows / cast(files.n_rows_read as {{ sql_type('double') }}) as row_share,
+        findings.n_rows
+        / cast(files.n_rows_read as {{ sql_type('double') }}) as row_share,
         cast(findings.first_line as bigint) as first_line
     from findings
     inner join {{ ref('input_files') }} as files

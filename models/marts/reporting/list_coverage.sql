@@ -50,7 +50,8 @@ list_coverage as (
         scores.n_users,
         cast(coupons.n_coupons as integer) as n_coupons,
         coupons.n_shown,
-        cast(coupons.n_shown as {{ sql_type('double') }}) / coupons.n_coupons as shown_share,
+        cast(coupons.n_shown as {{ sql_type('double') }})
+        / coupons.n_coupons as shown_share,
         coupons.gini,
         scores.mean_score,
         lag(scores.mean_score) over (order by coupons.cutoff_date)

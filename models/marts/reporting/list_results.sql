@@ -86,7 +86,12 @@ listed_users as (
         sum(spend_yen) as revenue_yen,
         sum(
             cast(
-                case when is_hit then n_hits_so_far / cast(rank as {{ sql_type('double') }}) else 0 end
+                case
+                    when
+                        is_hit
+                        then n_hits_so_far / cast(rank as {{ sql_type('double') }})
+                    else 0
+                end
                 as {{ sql_type('decimal(18, 12)') }}
             )
         ) as precisions
@@ -158,11 +163,15 @@ list_results as (
         count(n_bought) as n_buyers,
         cast(coalesce(sum(n_bought), 0) as bigint) as n_bought,
         cast(coalesce(sum(n_hits), 0) as bigint) as n_hits,
-        cast(coalesce(sum(expected_hits), 0) as {{ sql_type('double') }}) as expected_hits,
-        cast(sum(n_hits) as {{ sql_type('double') }}) / nullif(cast(sum(expected_hits) as {{ sql_type('double') }}), 0)
+        cast(coalesce(sum(expected_hits), 0) as {{ sql_type('double') }})
+            as expected_hits,
+        cast(sum(n_hits) as {{ sql_type('double') }})
+        / nullif(cast(sum(expected_hits) as {{ sql_type('double') }}), 0)
             as calibration_ratio,
-        cast(sum(average_precision) as {{ sql_type('double') }}) / count(*) as map_at_10,
-        cast(sum(n_hits) as {{ sql_type('double') }}) / nullif(sum(n_bought), 0) as recall_at_10,
+        cast(sum(average_precision) as {{ sql_type('double') }})
+        / count(*) as map_at_10,
+        cast(sum(n_hits) as {{ sql_type('double') }})
+        / nullif(sum(n_bought), 0) as recall_at_10,
         cast(coalesce(sum(revenue_yen), 0) as bigint) as revenue_yen
     from sliced
     group by cutoff_date, slice, slice_value

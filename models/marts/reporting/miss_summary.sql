@@ -126,7 +126,8 @@ summary as (
         slice_value,
         n_bought,
         n_missed,
-        cast(n_missed as {{ sql_type('double') }}) / nullif(n_bought, 0) as missed_share,
+        cast(n_missed as {{ sql_type('double') }})
+        / nullif(n_bought, 0) as missed_share,
         n_first_not_bought
     from counted
 )

@@ -18,7 +18,8 @@ hit_rates as (
         certainty_from,
         count(*) as n_users,
         count(case when is_right then 1 end) as n_right,
-        count(case when is_right then 1 end) / cast(count(*) as {{ sql_type('double') }}) as hit_rate
+        count(case when is_right then 1 end)
+        / cast(count(*) as {{ sql_type('double') }}) as hit_rate
     from judged
     group by cutoff_date, certainty_from
 )
