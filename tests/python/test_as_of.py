@@ -95,6 +95,15 @@ DERIVED_LEAKS = {
         "places.cutoff_date >= weeks.known_from_date",
         "places.cutoff_date + 7 >= weeks.known_from_date",
     ),
+    "feature_distance_shares": (
+        "places.cutoff_date >= weeks.known_from_date",
+        "places.cutoff_date + 7 >= weeks.known_from_date",
+    ),
+    "feature_newcomers": (
+        "sum(weeks.n_buying_weeks)",
+        "(sum(weeks.n_buying_weeks) "
+        "+ (select count(*) from {{ ref('fct_purchases') }}))",
+    ),
     "feature_user_profiles": (
         "    where history.n_purchases > 0",
         "    inner join {{ ref('fct_purchases') }} as leak\n"
