@@ -44,6 +44,10 @@ $(VENV)/installed: requirements.txt
 torch: env ## add PyTorch to .venv, for the model two_branch_network (optional)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-torch.txt
 
+.PHONY: mlflow
+mlflow: env ## add MLflow's client to .venv, for python -m ml.export_mlflow (optional)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-mlflow.txt
+
 .PHONY: bigquery
 bigquery: .venv-bigquery/installed ## dbt for BigQuery in an environment of its own (optional, docs/bigquery.md)
 
@@ -123,6 +127,9 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group pyproject.toml:bigquery -o requirements-bigquery.txt
+	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
+		--python-version 3.11 --group pyproject.toml:mlflow -o requirements-mlflow.txt \
+		--constraints <(grep -oE '^[A-Za-z0-9._-]+(\[[^]]*\])?==[^ ;]+' requirements.txt | sed 's/\[.*\]//')
 
 .PHONY: licences
 licences: env ## write docs/licences.md, the licences of the locked packages

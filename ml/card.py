@@ -182,10 +182,15 @@ def markdown(run_id: str, rows: Sequence[dict]) -> str:
 
 def write_card(run_id: str, rows: Sequence[dict]) -> Path:
     """Write the page beside the run's model file, whole or not at all."""
-    path = model_path(run_id, "any").with_name(CARD_FILE)
+    path = card_path(run_id)
     with written_whole(path) as file:
         file.write(markdown(run_id, rows))
     return path
+
+
+def card_path(run_id: str) -> Path:
+    """Return where the page of a run lies."""
+    return model_path(run_id, "any").with_name(CARD_FILE)
 
 
 def _model(

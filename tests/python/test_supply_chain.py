@@ -98,7 +98,7 @@ def test_the_environment_is_made_from_hashes_alone():
         "--require-hashes -r requirements" in line
         for line in installs
         if "requirements-torch.txt" not in line
-    ] == [True, True]
+    ] == [True, True, True]
     assert "--generate-hashes" in makefile
 
 
