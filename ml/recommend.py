@@ -25,10 +25,7 @@ from ml.markdown import aligned
 from ml.train import choose_cutoff
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
-EXAMPLE = (
-    "examples: python -m ml.recommend --user 0038ba5da1e8ab21d5b7b5e2d1a3f4c6\n"
-    "          python -m ml.recommend --sex f --age 34 --prefecture tokyo"
-)
+EXAMPLE = "example: python -m ml.recommend --sex f --age 34 --prefecture tokyo"
 
 
 SEX = {"f": "female", "m": "male"}
