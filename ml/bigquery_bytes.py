@@ -8,15 +8,14 @@ columns that a query uses, so the true figure is lower. Nothing is sent anywhere
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ml import cli
+from ml.manifest import read_manifest
 from ml.warehouse import Warehouse, open_warehouse
 
-EXAMPLE = "example: python -m ml.bigquery_bytes --manifest target/manifest.json"
+EXAMPLE = "example: PONPARE_DATA_DIR=data/full python -m ml.bigquery_bytes"
 #: BigQuery bills at least so much for each table that a query names.
 LEAST_BYTES = 10 * 1024**2
 FIXED_BYTES = {"BOOLEAN": 1}
@@ -25,27 +24,13 @@ FIXED_BYTES = {"BOOLEAN": 1}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = cli.parser("bigquery_bytes", __doc__, EXAMPLE)
-    parser.add_argument(
-        "--manifest",
-        type=Path,
-        default=Path("target/manifest.json"),
-        help="what `dbt build` or `dbt compile` wrote (default: %(default)s)",
-    )
-    options = parser.parse_args(arguments)
-    return cli.run(lambda: report(options.manifest))
+    parser.parse_args(arguments)
+    return cli.run(report)
 
 
-def report(path: Path) -> None:
-    """Print the estimate of a build.
-
-    Raises
-    ------
-    CommandError
-        There is no manifest.
-    """
-    if not path.is_file():
-        raise cli.CommandError(f"{path} is not there: run `dbt compile` first.")
-    nodes = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+def report() -> None:
+    """Print the estimate of a build of the project as it stands."""
+    nodes = read_manifest()["nodes"]
     with open_warehouse(read_only=True) as warehouse:
         sizes = table_bytes(warehouse)
     for kind, words in (("model", "models"), ("test", "data tests")):
