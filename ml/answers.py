@@ -54,9 +54,7 @@ class Newcomer:
     """
 
     user_id: int
-    sex: str
     age: int
-    prefecture: str | None
 
 
 def published(warehouse: Warehouse, user_id: int, cutoff: dt.date) -> Answer | None:
@@ -135,8 +133,8 @@ def nearest_newcomer(
         Its key, as in ``core.dim_users``; None for somebody who names none.
     """
     rows = warehouse.rows(
-        "select user_id, user_sex, user_age, user_prefecture "
-        "from features.feature_newcomers where cutoff_date = ? and user_sex = ? "
+        "select user_id, user_age from features.feature_newcomers "
+        "where cutoff_date = ? and user_sex = ? "
         "and case when is_prefecture_known then user_prefecture end "
         "is not distinct from cast(? as varchar) "
         "order by abs(user_age - ?), user_age, user_id limit 1",
