@@ -91,6 +91,14 @@ def trained_world(tmp_path_factory) -> World:
     return world
 
 
+@pytest.fixture
+def trained_world_in_use(trained_world, monkeypatch) -> World:
+    """The trained world as the one that verbs called in this process take."""
+    for name, value in trained_world.environment().items():
+        monkeypatch.setenv(name, value)
+    return trained_world
+
+
 @pytest.fixture(scope="session")
 def manifest() -> dict:
     """dbt's manifest of the project as it stands."""

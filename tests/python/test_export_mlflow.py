@@ -13,14 +13,7 @@ from ml.warehouse import open_warehouse
 
 
 @pytest.fixture
-def world(trained_world, monkeypatch):
-    for name, value in trained_world.environment().items():
-        monkeypatch.setenv(name, value)
-    return trained_world
-
-
-@pytest.fixture
-def copies(world):
+def copies(trained_world_in_use):
     with open_warehouse(read_only=True) as warehouse:
         return {copy.model_name: copy for copy in export_mlflow.copies_of(warehouse)}
 
@@ -48,7 +41,7 @@ def runs(client) -> dict:
     }
 
 
-def test_a_copy_is_what_the_tables_say(world, copies):
+def test_a_copy_is_what_the_tables_say(trained_world_in_use, copies):
     with open_warehouse(read_only=True) as warehouse:
         expected = warehouse.rows(
             "select model_name, parameters, fit_seconds from ml.model_runs"
@@ -71,7 +64,9 @@ def test_a_copy_is_what_the_tables_say(world, copies):
     assert copies["cosine"].tags["is_default"] == "False"
 
 
-def test_without_mlflow_the_command_says_what_to_run(world, monkeypatch, capsys):
+def test_without_mlflow_the_command_says_what_to_run(
+    trained_world_in_use, monkeypatch, capsys
+):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert export_mlflow.main(["--tracking-uri", "sqlite:///x.db"]) == 1
     assert "run `make mlflow`" in capsys.readouterr().err
@@ -79,7 +74,9 @@ def test_without_mlflow_the_command_says_what_to_run(world, monkeypatch, capsys)
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
-def test_runs_are_copied_once_with_model_and_card(client, world, copies, capsys):
+def test_runs_are_copied_once_with_model_and_card(
+    client, trained_world_in_use, copies, capsys
+):
     assert exported(client) == 0
     assert f"{len(copies)} models of runs copied" in capsys.readouterr().out
     found = runs(client)
@@ -104,7 +101,9 @@ def test_runs_are_copied_once_with_model_and_card(client, world, copies, capsys)
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
-def test_a_copy_that_breaks_off_is_made_anew(client, world, copies, monkeypatch):
+def test_a_copy_that_breaks_off_is_made_anew(
+    client, trained_world_in_use, copies, monkeypatch
+):
     with monkeypatch.context() as patch:
         patch.setattr(export_mlflow, "_files", lambda _: 1 / 0)
         with pytest.raises(ZeroDivisionError):
@@ -116,7 +115,9 @@ def test_a_copy_that_breaks_off_is_made_anew(client, world, copies, monkeypatch)
 
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
-def test_what_cannot_be_copied_is_one_sentence(client, world, tmp_path, capsys):
+def test_what_cannot_be_copied_is_one_sentence(
+    client, trained_world_in_use, tmp_path, capsys
+):
     assert exported(client, ["--run", "none"]) == 1
     assert "holds no run none" in capsys.readouterr().err
     assert export_mlflow.main(["--tracking-uri", str(tmp_path / "runs")]) == 1

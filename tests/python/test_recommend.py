@@ -16,14 +16,7 @@ OF_REGISTRATION = {
 
 
 @pytest.fixture
-def world(trained_world, monkeypatch):
-    for name, value in trained_world.environment().items():
-        monkeypatch.setenv(name, value)
-    return trained_world
-
-
-@pytest.fixture
-def warehouse(world):
+def warehouse(trained_world_in_use):
     with open_warehouse(read_only=True) as opened:
         yield opened
 
@@ -148,7 +141,9 @@ def test_a_newcomer_is_answered_by_the_model(warehouse, cutoff, capsys):
     ],
     ids=["user", "prefecture", "cutoff", "model"],
 )
-def test_what_cannot_be_answered_is_one_sentence(world, asked, said, capsys):
+def test_what_cannot_be_answered_is_one_sentence(
+    trained_world_in_use, asked, said, capsys
+):
     assert recommend.main(asked) == 1
     (line,) = capsys.readouterr().err.splitlines()[-1:]
     assert line.startswith("error: ")
