@@ -32,7 +32,9 @@ figures as (
         )
             as subject,
         volumes.n_rows / volumes.usual_rows as figure,
-        volumes.usual_rows as evidence,
+        -- in standard deviations of a count that varies by chance alone (Poisson)
+        abs(volumes.n_rows - volumes.usual_rows)
+        / sqrt(volumes.usual_rows) as evidence,
         cast(null as {{ sql_type('double') }}) as growth
     from {{ ref('input_volumes') }} as volumes
     inner join weeks

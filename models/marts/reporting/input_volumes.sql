@@ -50,23 +50,37 @@ days as (
             and calendar.calendar_date = counted.event_date
 ),
 
-input_volumes as (
+by_weekday as (
+    -- the same weekday in consecutive weeks has consecutive numbers
     select
         source_name,
         event_date,
-        cast(n_rows as bigint) as n_rows,
-        cast(
-            count(*) over same_weekday as integer
-        ) as n_earlier_days,
-        cast(sum(n_rows) over same_weekday as {{ sql_type('double') }})
-        / nullif(count(*) over same_weekday, 0) as usual_rows
-    from days
-    window
-        same_weekday as (
+        n_rows,
+        {{ day_of_week('event_date') }} as weekday,
+        row_number() over (
             partition by source_name, {{ day_of_week('event_date') }}
             order by event_date
-            rows between 8 preceding and 1 preceding
-        )
+        ) as nth
+    from days
+),
+
+input_volumes as (
+    -- a median: one week of promotion does not change what is usual
+    select
+        today.source_name,
+        today.event_date,
+        cast(today.n_rows as {{ sql_type('bigint') }}) as n_rows,
+        cast(count(earlier.nth) as {{ sql_type('integer') }}) as n_earlier_days,
+        cast(
+            {{ median('earlier.n_rows') }} as {{ sql_type('double') }}
+        ) as usual_rows
+    from by_weekday as today
+    left join by_weekday as earlier
+        on
+            today.source_name = earlier.source_name
+            and today.weekday = earlier.weekday
+            and earlier.nth between today.nth - 8 and today.nth - 1
+    group by today.source_name, today.event_date, today.n_rows
 )
 
 select * from input_volumes
