@@ -1,8 +1,9 @@
 """Measure how build and training grow with the data, and what bounds them.
 
 For each number of users: a synthetic sample, `dbt build` with all tests, `ml.train`,
-each in a process of its own, in a directory data/bench-<users> that is emptied before
-and removed afterwards. Prints a page of seconds, peak memory and the slowest models.
+clients that ask for lists; each in a process of its own, in a directory
+data/bench-<users> that is emptied before and removed afterwards. Prints a page of
+seconds, peak memory and the slowest models.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
 from ml.files import write_whole
 from ml.manifest import dbt_command
+from ml.serving_load import Load, measure_serving
 from ml.version import code_version
 from ml.warehouse import Warehouse, open_warehouse
 
@@ -151,6 +153,7 @@ def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
             "group by all) using (cutoff_date)"
         )
         speed = _speed(warehouse) if TRAIN in costs else None
+        serving = _serving(warehouse) if TRAIN in costs else []
     models = slowest(run, manifest, "model", counts, N_MODELS)
     queries = {
         result["unique_id"].split(".")[-1]: result["compiled_code"]
@@ -171,6 +174,7 @@ def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
         ],
         tests=slowest(run, manifest, "test", counts, N_TESTS),
         speed=speed,
+        serving=serving,
     )
 
 
@@ -243,6 +247,15 @@ def _speed(warehouse: Warehouse) -> Speed | None:
         "order by started_at desc limit 1"
     )
     return Speed(*rows[0]) if rows else None
+
+
+def _serving(warehouse: Warehouse) -> list[Load]:
+    """Return what clients wait for lists of the week that was published last."""
+    ((cutoff,),) = warehouse.rows(
+        "select cutoff_date from ml.model_runs where is_default "
+        "order by started_at desc limit 1"
+    )
+    return measure_serving(warehouse, cutoff)
 
 
 def _remove_models(database: Path) -> None:

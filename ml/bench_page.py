@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ml.child import Cost
 from ml.markdown import table
+from ml.serving_load import Load
 
 #: Users of the competition's files: the size that others are compared with.
 REAL_USERS = 22_873
@@ -68,6 +69,7 @@ class SizeResult:
     models: list[Timed]
     tests: list[Timed]
     speed: Speed | None = None
+    serving: list[Load] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,15 @@ def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
             "Fitting with the members of a blend; scores without reading the pairs; "
             "latency of ranking one user's candidates.",
             *("", *_speed(results)),
+        ]
+    if any(result.serving for result in results):
+        lines += [
+            *("", "## Serving under load", ""),
+            "One user's ten coupons with their reasons, users drawn at random, clients "
+            "that ask again as soon as they are answered: read from the published "
+            "table, or ranked by the loaded model on features read from the marts. "
+            "What `python -m ml.recommend` does once it has started.",
+            *("", *_serving(results)),
         ]
     if len(results) > 1:
         lines += ["", "## Scaling", "", *_scaling(results)]
@@ -181,6 +192,29 @@ def _speed(results: Sequence[SizeResult]) -> list[str]:
             )
             for result in results
             if result.speed
+        ),
+    )
+
+
+def _serving(results: Sequence[SizeResult]) -> list[str]:
+    return table(
+        (
+            *("users", "answered from", "clients", "queries", "queries a second"),
+            *("p50 ms", "p95 ms", "p99 ms"),
+        ),
+        (
+            (
+                f"{result.users:,}",
+                load.door,
+                str(load.n_clients),
+                f"{load.n_queries:,}",
+                f"{load.queries_per_second:,.1f}",
+                f"{load.p50_ms:,.1f}",
+                f"{load.p95_ms:,.1f}",
+                f"{load.p99_ms:,.1f}",
+            )
+            for result in results
+            for load in result.serving
         ),
     )
 

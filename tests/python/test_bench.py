@@ -13,6 +13,7 @@ from ml.bench_page import Machine, SizeResult, Speed, Timed, base_of, markdown
 from ml.bottlenecks import Bottleneck, PlanError, bottlenecks, costliest, explain
 from ml.child import Cost, run_measured
 from ml.cli import CommandError
+from ml.serving_load import Load
 from ml.settings import PROJECT_DIR
 from ml.warehouse import Warehouse
 
@@ -144,6 +145,7 @@ def size(users: int, events: int, build: Cost) -> SizeResult:
         [Timed("slow", 9.0, 8, "HASH_JOIN: 50% | of it")],
         [Timed("of_slow", 2.0, None)],
         Speed("popularity", 900, 1.25, 5_000, 0.5, 1e6, 0.25, 0.5),
+        [Load("table", 8, 1_500, 150.0, 50.25, 75.5, 99.75)],
     )
 
 
@@ -193,6 +195,7 @@ def test_the_page_names_machine_models_and_tests():
         "| 300 | popularity | 900 | 1.2 | 5,000 | 0.5 | 1,000,000 | 0.25 | 0.50 |"
         in lines
     )
+    assert "| 300 | table | 8 | 1,500 | 150.0 | 50.2 | 75.5 | 99.8 |" in lines
     assert "## Scaling" not in lines
 
 
