@@ -78,9 +78,10 @@ figures as (
         'calibration' as alarm,
         concat(slice, ' ', slice_value) as subject,
         calibration_ratio as figure,
-        expected_hits as evidence,
+        abs(n_hits - expected_hits) / sqrt(expected_hits) as evidence,
         null as growth
     from {{ ref('list_results') }}
+    where expected_hits > 0
     union all
     select
         cutoff_date,
