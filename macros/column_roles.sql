@@ -13,6 +13,7 @@
                 meta.get('reason', ''), meta.get('reason_when', ''),
                 meta.get('reason_limit', 'null'),
                 meta.get('reason_needs', ''), meta.get('reason_needs_at_most', 'null'),
+                meta.get('level', 'pair' if meta.get('role') == 'feature' else ''),
             )) -%}
         {%- endfor -%}
     {%- endfor -%}
@@ -29,7 +30,8 @@ select
     {{ dbt.string_literal(row[7]) }} as reason_when,
     cast({{ row[8] }} as {{ sql_type('double') }}) as reason_limit,
     {{ dbt.string_literal(row[9]) }} as reason_needs,
-    cast({{ row[10] }} as {{ sql_type('double') }}) as reason_needs_at_most
+    cast({{ row[10] }} as {{ sql_type('double') }}) as reason_needs_at_most,
+    {{ dbt.string_literal(row[11]) }} as level
 {%- if not loop.last %}
 union all
 {%- endif %}
@@ -45,6 +47,7 @@ select
     '' as reason_when,
     cast(null as {{ sql_type('double') }}) as reason_limit,
     '' as reason_needs,
-    cast(null as {{ sql_type('double') }}) as reason_needs_at_most
+    cast(null as {{ sql_type('double') }}) as reason_needs_at_most,
+    '' as level
 {%- endfor %}
 {%- endmacro %}

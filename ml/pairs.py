@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -30,17 +30,36 @@ class FeatureContract:
         Feature group per feature name.
     scores
         Columns that are no features: one model ranks by each, no other sees them.
+    levels
+        Per feature ``user``, ``coupon`` or ``pair``: what it says something of. Empty
+        in files of older versions.
     """
 
     numeric: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
     groups: dict[str, str]
     scores: tuple[str, ...] = ()
+    # how models save work, not what they see
+    levels: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All features, numeric ones first."""
         return self.numeric + tuple(self.categories)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All that is read of a pair mart besides its keys."""
+        return self.names + self.scores
+
+    def of_level(self, level: str) -> list[str]:
+        """Return the features of a level, in their order."""
+        return [name for name in self.names if self.levels.get(name, "pair") == level]
+
+    def places(self, names: Sequence[str]) -> list[int]:
+        """Return the columns of features, as :class:`Features` has them."""
+        place = {name: i for i, name in enumerate(self.names)}
+        return [place[name] for name in names]
 
     def to_dict(self) -> dict:
         """Return the contract as plain lists and dictionaries, for a model file."""
@@ -49,6 +68,7 @@ class FeatureContract:
             "categories": {k: list(v) for k, v in self.categories.items()},
             "groups": self.groups,
             "scores": list(self.scores),
+            "levels": self.levels,
         }
 
     @classmethod
@@ -59,6 +79,7 @@ class FeatureContract:
             categories={k: tuple(v) for k, v in content["categories"].items()},
             groups=dict(content["groups"]),
             scores=tuple(content.get("scores", ())),
+            levels=dict(content.get("levels", {})),
         )
 
 
@@ -73,14 +94,16 @@ class Features:
         contract's list. NaN where the mart holds null or the category is unknown.
     scores : ndarray of float32, shape (n, number of scores)
         None if the contract has none.
-    users : ndarray of int, shape (n,)
-        Pairs with equal numbers are of one user; None if that is not known.
+    users, coupons : ndarray of int, shape (n,)
+        Pairs with equal numbers are of one user, of one coupon; None if that is not
+        known.
     """
 
     contract: FeatureContract
     values: np.ndarray
     scores: np.ndarray | None = None
     users: np.ndarray | None = None
+    coupons: np.ndarray | None = None
 
     @classmethod
     def empty(cls, contract: FeatureContract, n_rows: int) -> Features:
@@ -134,9 +157,11 @@ class Features:
 
     def take(self, rows: np.ndarray | slice) -> Features:
         """Return the features of some rows (indices, a mask or a slice)."""
-        scores = None if self.scores is None else self.scores[rows]
-        users = None if self.users is None else self.users[rows]
-        return Features(self.contract, self.values[rows], scores, users)
+        scores, users, coupons = (
+            None if of_pairs is None else of_pairs[rows]
+            for of_pairs in (self.scores, self.users, self.coupons)
+        )
+        return Features(self.contract, self.values[rows], scores, users, coupons)
 
 
 @dataclass(frozen=True)
@@ -245,6 +270,7 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
         numeric=tuple(c.name for c in features if not c.is_categorical),
         categories=categories,
         groups={column.name: column.feature_group for column in features},
+        levels={column.name: column.level for column in features},
         scores=tuple(column.name for column in scores),
     )
 
@@ -285,8 +311,8 @@ def read_training_set(
         viewed=np.empty(n_rows, dtype=bool) if has_views(warehouse) else None,
     )
     query = (
-        f"select user_id, coupon_id, label, weight, is_viewed, {_list(contract)} "
-        "from ml.training_pairs where cutoff_date = ?"
+        "select user_id, coupon_id, label, weight, is_viewed, "
+        f"{_list(contract.columns)} from ml.training_pairs where cutoff_date = ?"
     )
     start = 0
     for cutoff in sorted(cutoffs):
@@ -368,12 +394,23 @@ def stream_candidates(
     users
         Only these ``user_id``; by default all. The coupons are always all.
     """
+    if not candidates.n_pairs or (users is not None and not len(users)):
+        return
+    chosen = "" if users is None else f" and {_is_one_of(users)}"
+    # what is the same for all coupons or all users is read once, not for every pair
+    shared = {
+        "user": f"coupon_id = {candidates.coupon_ids[0]}{chosen}",
+        "coupon": f"user_id = {(candidates.user_ids if users is None else users)[0]}",
+    }
+    of_level = {
+        level: _read_level(warehouse, contract, candidates, level, condition)
+        for level, condition in shared.items()
+    }
+    names = [*contract.of_level("pair"), *contract.scores]
     query = (
-        f"select user_id, coupon_id, {_list(contract)} from ml.scoring_pairs "
-        "where cutoff_date = ?"
+        f"select {_list(['user_id', 'coupon_id', *names])} from ml.scoring_pairs "
+        f"where cutoff_date = ?{chosen}"
     )
-    if users is not None:
-        query += f" and {_is_one_of(users)}"
     for batch in warehouse.stream(
         query, [candidates.cutoff], batch_rows, join_as_written=True
     ):
@@ -384,7 +421,44 @@ def stream_candidates(
                 (candidates.coupon_ids, "coupon_id"),
             )
         )
-        yield rows, columns, replace(encode(batch, contract), users=rows)
+        features = replace(
+            Features.empty(contract, batch.num_rows), users=rows, coupons=columns
+        )
+        _fill(features, batch, names)
+        for level, places in (("user", rows), ("coupon", columns)):
+            for column, values in of_level[level].items():
+                features.values[:, column] = values[places]
+        yield rows, columns, features
+
+
+def _read_level(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    candidates: Candidates,
+    level: str,
+    condition: str,
+) -> dict[int, np.ndarray]:
+    """Return what the pairs of one coupon tell of users, or of one user of coupons.
+
+    Returns
+    -------
+    dict of ndarray of float32
+        Per column of the features one value for each candidate user or coupon, in the
+        grid's order; NaN where the condition leaves it out.
+    """
+    names = contract.of_level(level)
+    ids = {"user": candidates.user_ids, "coupon": candidates.coupon_ids}[level]
+    pairs = warehouse.table(
+        f"select {_list([f'{level}_id', *names])} from ml.scoring_pairs "
+        f"where cutoff_date = ? and {condition}",
+        [candidates.cutoff],
+    ).combine_chunks()
+    features = Features.empty(contract, len(ids))
+    features.values[:] = np.nan
+    read = Features.empty(contract, pairs.num_rows)
+    _fill(read, pairs, names)
+    features.values[_positions(ids, pairs[f"{level}_id"].to_numpy())] = read.values
+    return {i: features.values[:, i].copy() for i in contract.places(names)}
 
 
 def read_pairs(
@@ -396,7 +470,7 @@ def read_pairs(
 ) -> Iterator[tuple[pa.RecordBatch, Features]]:
     """Yield given pairs (user_id, coupon_id) of one cutoff with their features."""
     query = (
-        f"select user_id, coupon_id, {_list(contract)} from ml.scoring_pairs "
+        f"select user_id, coupon_id, {_list(contract.columns)} from ml.scoring_pairs "
         "where cutoff_date = ? and (user_id, coupon_id) in "
         "(select (user_id, coupon_id) from chosen_pairs) "
         f"and {_is_one_of(np.unique(pairs['user_id'].to_numpy()))}"
@@ -422,12 +496,14 @@ def read_person(
     """
     # a literal is taken down to the marts before they are joined
     pairs = warehouse.table(
-        f"select coupon_id, {_list(contract)} from ml.{mart} "
+        f"select coupon_id, {_list(contract.columns)} from ml.{mart} "
         f"where cutoff_date = ? and user_id = {int(user_id)} order by coupon_id",
         [cutoff],
     ).combine_chunks()
     features = replace(
-        encode(pairs, contract), users=np.zeros(pairs.num_rows, np.int32)
+        encode(pairs, contract),
+        users=np.zeros(pairs.num_rows, np.int32),
+        coupons=np.arange(pairs.num_rows, dtype=np.int32),
     )
     return pairs["coupon_id"].to_numpy(), features
 
@@ -435,18 +511,26 @@ def read_person(
 def encode(batch: pa.RecordBatch | pa.Table, contract: FeatureContract) -> Features:
     """Turn Arrow columns into a matrix: nulls and unknown categories become NaN."""
     features = Features.empty(contract, batch.num_rows)
-    for i, name in enumerate(contract.numeric):
-        values = pc.cast(batch.column(name), pa.float32(), safe=False)
-        features.values[:, i] = _to_numpy(values)
-    for i, (name, values) in enumerate(
-        contract.categories.items(), start=len(contract.numeric)
-    ):
-        found = pc.index_in(batch.column(name), value_set=pa.array(values, pa.string()))
-        features.values[:, i] = _to_numpy(pc.cast(found, pa.float32()))
-    for i, name in enumerate(contract.scores):
-        values = pc.cast(batch.column(name), pa.float32(), safe=False)
-        features.scores[:, i] = _to_numpy(values)
+    _fill(features, batch, contract.columns)
     return features
+
+
+def _fill(
+    features: Features, batch: pa.RecordBatch | pa.Table, names: Sequence[str]
+) -> None:
+    """Write some Arrow columns into the matrices."""
+    contract = features.contract
+    place = {name: i for i, name in enumerate(contract.names)}
+    for name in names:
+        column = batch.column(name)
+        if name in contract.scores:
+            into = features.scores[:, contract.scores.index(name)]
+        else:
+            into = features.values[:, place[name]]
+        if name in contract.categories:
+            known = pa.array(contract.categories[name], pa.string())
+            column = pc.index_in(column, value_set=known)
+        into[:] = _to_numpy(pc.cast(column, pa.float32(), safe=False))
 
 
 def _codes(values: np.ndarray) -> np.ndarray:
@@ -472,8 +556,8 @@ def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return values.to_numpy(zero_copy_only=False)
 
 
-def _list(contract: FeatureContract) -> str:
-    return ", ".join(f'"{name}"' for name in contract.names + contract.scores)
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def _positions(sorted_by_hash: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -37,6 +37,9 @@ class Column:
     reason_needs, reason_needs_at_most
         Another feature that must be known for the words to be true, and its greatest
         value with which they are; empty and None if there is no such condition.
+    level
+        ``user`` if the feature is the same for all of a cutoff's coupons, ``coupon`` if
+        it is for all users, else ``pair``; empty unless a feature.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Column:
     reason_limit: float | None = None
     reason_needs: str = ""
     reason_needs_at_most: float | None = None
+    level: str = ""
 
     @property
     def is_categorical(self) -> bool:
@@ -121,7 +125,7 @@ class Warehouse:
             Column(*row)
             for row in self.rows(
                 "select column_name, role, feature_group, data_type, reason, "
-                "reason_when, reason_limit, reason_needs, reason_needs_at_most "
+                "reason_when, reason_limit, reason_needs, reason_needs_at_most, level "
                 "from ml.column_roles where mart_name = ? order by position",
                 [mart],
             )
@@ -297,7 +301,7 @@ def _check_is_built(warehouse: Warehouse, path: Path) -> None:
             "where table_schema = 'ml' and table_name = 'column_roles'"
         )
     }
-    if "reason_needs" not in known:
+    if "level" not in known:
         raise WarehouseError(
             f"{path} was built by an older version of the project: run `dbt build`."
         )

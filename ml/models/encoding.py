@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import numpy as np
 
@@ -114,6 +114,21 @@ class LinearEncoder:
             ],
             dtype=np.intp,
         )
+
+    def part(self, names: Collection[str], contract: FeatureContract) -> LinearEncoder:
+        """Return the encoder of some features alone; their columns keep their order."""
+        part = LinearEncoder(self.groups, self.missing)
+        is_kept = [contract.numeric[i] in names for i in self.numeric_columns_]
+        kept = np.flatnonzero(is_kept)
+        categories = list(contract.categories)
+        part.numeric_columns_ = [self.numeric_columns_[i] for i in kept]
+        part.coded_columns_ = [i for i in self.coded_columns_ if categories[i] in names]
+        part.log_unit_ = self.log_unit_[kept]
+        part.mean_ = self.mean_[kept]
+        part.deviation_ = self.deviation_[kept]
+        part.fill_ = self.fill_[kept]
+        part.with_null_ = np.flatnonzero(np.isin(kept, self.with_null_))
+        return part._name_columns(contract)
 
     def state(self) -> dict:
         """Return what ``fit`` learned as plain JSON values."""

@@ -97,12 +97,32 @@ class NeuralNetwork(RankedModel):
                     )
                 ]
             )
+        self._part_first_layer()
 
     def ranking(self, features: Features) -> np.ndarray:
-        """Return the mean log-odds of the networks, shape (n,)."""
-        return np.concatenate(
-            [self._log_odds(inputs) for _, inputs in self.encoder_.blocks(features)]
-        )
+        """Return the mean log-odds of the networks, shape (n,).
+
+        What the first layer makes of a user or a coupon is worked out once for all of
+        its pairs, where these are known. Sums are exact, so it makes no difference.
+        """
+        parts = self.parts_
+        of_pairs = {"user": features.users, "coupon": features.coupons}
+        if not all(parts) or any(of is None for of in of_pairs.values()):
+            parts = [(self.encoder_, self._first_layer())]
+            of_pairs = {}
+        shared = []
+        for (encoder, weights), of in zip(parts[1:], of_pairs.values(), strict=True):
+            _, first, place = np.unique(of, return_index=True, return_inverse=True)
+            inputs = encoder.transform(features.take(first))
+            shared.append((rounded_inputs(inputs) @ weights, place))
+        encoder, weights = parts[0]
+        log_odds = np.empty(len(features))
+        for rows, inputs in encoder.blocks(features):
+            products = rounded_inputs(inputs) @ weights
+            for of_level, place in shared:
+                products += of_level[place[rows]]
+            log_odds[rows] = self._log_odds(products)
+        return log_odds
 
     def ranking_contributions(self, features: Features) -> np.ndarray:
         """Return input minus average, times slope of the log-odds between the two.
@@ -162,14 +182,31 @@ class NeuralNetwork(RankedModel):
             ]
             for network in state["layers"]
         ]
+        self._part_first_layer()
 
-    def _log_odds(self, inputs: np.ndarray) -> np.ndarray:
-        # the first layers of all networks are one product
-        first = np.hstack([network[0][0] for network in self.layers_])
+    def _first_layer(self) -> np.ndarray:
+        """Return the weights of the first layers of all networks, side by side."""
+        return np.hstack([network[0][0] for network in self.layers_])
+
+    def _part_first_layer(self) -> None:
+        """Keep encoder and first layer of the features of each level, pairs first."""
+        weights = self._first_layer()
+        self.parts_: list[tuple[LinearEncoder, np.ndarray] | None] = []
+        for level in ("pair", "user", "coupon"):
+            names = set(self.contract_.of_level(level))
+            is_of_level = np.array([s in names for s in self.encoder_.sources_])
+            self.parts_.append(
+                (self.encoder_.part(names, self.contract_), weights[is_of_level])
+                if is_of_level.any()
+                else None
+            )
+
+    def _log_odds(self, products: np.ndarray) -> np.ndarray:
+        """Return the mean log-odds, given what the first layers make of the inputs."""
         bounds = np.cumsum([network[0][0].shape[1] for network in self.layers_])[:-1]
-        products = np.hsplit(rounded_inputs(inputs) @ first, bounds)
-        log_odds = np.zeros(len(inputs))
-        for network, product in zip(self.layers_, products, strict=True):
+        log_odds = np.zeros(len(products))
+        by_network = np.hsplit(products, bounds)
+        for network, product in zip(self.layers_, by_network, strict=True):
             values = product
             for (_, bias), (weights, _) in pairwise(network):
                 values += bias

@@ -13,8 +13,15 @@ import pyarrow as pa
 import pytest
 from build_features import CONTRACT, make_contract, make_training_set
 
-from ml.pairs import MISSING_CODE, FeatureContract, encode
-from ml.warehouse import Warehouse
+from ml.pairs import (
+    MISSING_CODE,
+    FeatureContract,
+    encode,
+    read_candidates,
+    read_contract,
+    stream_candidates,
+)
+from ml.warehouse import Warehouse, open_warehouse
 
 MIXED = make_contract(
     ("whole", "real", "money", "flag"), {"genre": ("food", "spa"), "sex": ("f", "m")}
@@ -100,10 +107,41 @@ def test_scores_are_read_beside_the_features_and_taken_with_the_rows():
     assert features.take(np.array([2, 1])).score("whole").tolist() == [-4, 3]
 
 
-def test_rows_that_are_taken_keep_their_users():
-    features = replace(encode(TABLE, MIXED), users=np.array([7, 8, 7]))
-    assert features.take(np.array([2, 1])).users.tolist() == [7, 8]
-    assert encode(TABLE, MIXED).take(slice(0, 2)).users is None
+def test_rows_that_are_taken_keep_their_users_and_coupons():
+    features = replace(
+        encode(TABLE, MIXED), users=np.array([7, 8, 7]), coupons=np.array([1, 3, 5])
+    )
+    taken = features.take(np.array([2, 1]))
+    assert (taken.users.tolist(), taken.coupons.tolist()) == ([7, 8], [5, 3])
+    taken = encode(TABLE, MIXED).take(slice(0, 2))
+    assert taken.users is taken.coupons is None
+
+
+def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(sample_world):
+    """A user's features are the same for all coupons, a coupon's for all users."""
+    with open_warehouse(sample_world.database, read_only=True) as warehouse:
+        cutoff = warehouse.cutoffs()[-1].date
+        contract = read_contract(warehouse, [cutoff])
+        candidates = read_candidates(warehouse, cutoff)
+        names = ", ".join(contract.columns)
+        mart = warehouse.table(
+            f"select user_id, coupon_id, {names} from ml.scoring_pairs "
+            "where cutoff_date = ? order by user_id, coupon_id",
+            [cutoff],
+        )
+        values = encode(mart, contract).values.reshape(*candidates.shape, -1)
+        for users in (None, candidates.user_ids[[3, 0, -1]]):
+            n_pairs = 0
+            for rows, columns, features in stream_candidates(
+                warehouse, contract, candidates, users, 700
+            ):
+                n_pairs += len(rows)
+                assert (features.users == rows).all()
+                assert (features.coupons == columns).all()
+                np.testing.assert_array_equal(features.values, values[rows, columns])
+            n_users = len(candidates.user_ids if users is None else users)
+            assert n_pairs == n_users * len(candidates.coupon_ids)
+    assert min(len(contract.of_level(level)) for level in ("user", "coupon")) > 20
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ _TEST = {"name", "description", "arguments", "config"}
 _META = {
     "role": None,
     "group": None,
+    "level": None,
     "null_means": None,
     "nulls": None,
     "cells": None,

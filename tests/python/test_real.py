@@ -9,6 +9,9 @@ import duckdb
 import pytest
 from warehouses import World
 
+from ml.judged import selection_weeks
+from ml.warehouse import open_warehouse
+
 pytestmark = [pytest.mark.full, pytest.mark.real]
 
 CUTOFF = "2012-06-10"
@@ -22,19 +25,6 @@ def trained_world(real_world, tmp_path_factory) -> World:
     )
     shutil.copy(real_world.database, world.database)
     world.python("-m", "ml.train")
-    return world
-
-
-@pytest.fixture(scope="module")
-def searched_world(real_world, tmp_path_factory) -> World:
-    """Real marts after a short search, in a copy: training would take its choice."""
-    world = World(
-        real_world.data_dir, tmp_path_factory.mktemp("searched") / "real.duckdb"
-    )
-    shutil.copy(real_world.database, world.database)
-    world.python(
-        *("-m", "ml.search", "--models", "logistic_regression", "--trials", "2")
-    )
     return world
 
 
@@ -78,17 +68,13 @@ def test_the_published_model_beats_both_baselines(trained_world):
     assert all(low > 0 for _, low in differences)
 
 
-def test_settings_are_searched_on_selection_weeks_only(searched_world):
-    assert rows(
-        searched_world,
-        "select count(distinct setting), count(distinct cutoff_date), "
-        "max(cutoff_date) < '2012-04-15' from ml.hyperparameter_search",
-    ) == [(2, 4, True)]
-    assert rows(
-        searched_world,
-        "select model_name, last_judged_cutoff < '2012-04-15' "
-        "from ml.model_settings order by model_name",
-    ) == [("blend", True), ("logistic_regression", True)]
+def test_settings_are_searched_on_selection_weeks_only(real_world):
+    with open_warehouse(real_world.database, read_only=True) as warehouse:
+        fitted_on, judged_on = selection_weeks(warehouse.cutoffs())
+    assert [str(day) for day in judged_on] == [
+        *("2012-03-18", "2012-03-25", "2012-04-01", "2012-04-08")
+    ]
+    assert max(fitted_on) < judged_on[0]
 
 
 def test_the_submission_has_the_form_of_the_sample(trained_world, tmp_path):
