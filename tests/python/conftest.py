@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,32 @@ def one_thread() -> Iterator[None]:
         yield
 
 
+def made_once(
+    tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]
+) -> Path:
+    """Return a directory that the first of several test processes fills for all."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    directory, is_made = shared / name, shared / f"{name}.made"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_made.exists():
+            # what a process that failed has left
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+            make(directory)
+            is_made.touch()
+    return directory
+
+
+def own_copy(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return a world with a copy of the warehouse, which this process may write to."""
+    database = tmp_path_factory.mktemp("warehouse") / world.database.name
+    shutil.copy(world.database, database)
+    return World(world.data_dir, database)
+
+
 @pytest.fixture(scope="session")
 def sample_dir(tmp_path_factory) -> Path:
     """Sample data of 300 users."""
@@ -63,32 +90,29 @@ def sample_dir(tmp_path_factory) -> Path:
 def sample_world(sample_dir, tmp_path_factory) -> World:
     """Marts of the sample, all weeks in use. Tests may train on it, not rebuild it.
 
-    Training finds settings for small models in it. Of several test processes the first
-    builds it, the others wait; each has a copy of its own.
+    Training finds settings for small models in it.
     """
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    built, is_built = shared / "sample.duckdb", shared / "sample.built"
-    with (shared / "sample.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not is_built.exists():
-            world = build_marts(World(sample_dir, built), "--vars", "{n_cutoffs: 60}")
-            use_small_models(world)
-            is_built.touch()
-    database = tmp_path_factory.mktemp("warehouse") / "sample.duckdb"
-    shutil.copy(built, database)
-    return World(sample_dir, database)
+
+    def build(directory: Path) -> None:
+        world = World(sample_dir, directory / "sample.duckdb")
+        build_marts(world, "--vars", "{n_cutoffs: 60}")
+        use_small_models(world)
+
+    made = made_once(tmp_path_factory, "sample", build)
+    return own_copy(World(sample_dir, made / "sample.duckdb"), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def trained_world(tmp_path_factory) -> World:
     """A small world with one run. A test may train on it, no test rebuilds it."""
-    directory = tmp_path_factory.mktemp("trained")
-    data = write_sample(directory / "sample", users=120, seed=4)
-    world = use_small_models(build_marts(World(data, directory / "world.duckdb")))
-    world.python("-m", "ml.train")
-    return world
+
+    def build(directory: Path) -> None:
+        data = write_sample(directory / "sample", users=120, seed=4)
+        world = World(data, directory / "world.duckdb")
+        use_small_models(build_marts(world)).python("-m", "ml.train")
+
+    made = made_once(tmp_path_factory, "trained", build)
+    return own_copy(World(made / "sample", made / "world.duckdb"), tmp_path_factory)
 
 
 @pytest.fixture
@@ -100,9 +124,15 @@ def trained_world_in_use(trained_world, monkeypatch) -> World:
 
 
 @pytest.fixture(scope="session")
-def manifest() -> dict:
+def manifest(tmp_path_factory) -> dict:
     """dbt's manifest of the project as it stands."""
-    return read_manifest()
+
+    def build(directory: Path) -> None:
+        text = json.dumps(read_manifest())
+        (directory / "manifest.json").write_text(text, encoding="utf-8")
+
+    made = made_once(tmp_path_factory, "manifest", build) / "manifest.json"
+    return json.loads(made.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

@@ -150,6 +150,7 @@ def test_returns_rows_with_the_documented_columns_and_key(ask, questions, name):
     assert [key for key, n in keys.items() if n > 1] == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_without_a_visit_log(ask_without_visits, questions, name):
     rows = ask_without_visits(name)

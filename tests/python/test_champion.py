@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Iterator
 
 import duckdb
 import numpy as np
@@ -177,20 +178,38 @@ def test_a_challenger_that_is_the_champion_is_refused(world):
     assert "--weeks: 1 is too few to promote on" in done.stderr
 
 
-def test_an_altered_model_file_is_refused(world):
+@pytest.fixture
+def altered_file(world) -> Iterator[str]:
+    """A copy of the published model's file, with a space more, in its place."""
     [(path,)] = rows(
         world,
         "select model_file from ml.model_files where model_name = 'blend'",
     )
-    file = settings.PROJECT_DIR / path
-    whole = file.read_bytes()
+    original = settings.PROJECT_DIR / path
+    directory = original.parent.with_name(f"{original.parent.name}-altered")
+    shutil.copytree(original.parent, directory)
+    file = directory / original.name
+    file.write_bytes(file.read_bytes() + b" ")
+    altered = str(file.relative_to(settings.PROJECT_DIR))
+    for table in ("model_files", "model_runs"):
+        change(world, table, path, altered)
+    yield altered
+    for table in ("model_files", "model_runs"):
+        change(world, table, altered, path)
+    shutil.rmtree(directory)
+
+
+def change(world: World, table: str, old: str, new: str) -> None:
+    with duckdb.connect(str(world.database)) as connection:
+        connection.execute(
+            f"update ml.{table} set model_file = ? where model_file = ?", [new, old]
+        )
+
+
+def test_an_altered_model_file_is_refused(world, altered_file):
     published = rows(world, PUBLISHED)
-    try:
-        file.write_bytes(whole + b" ")
-        done = world.python("-m", "ml.score", check=False)
-    finally:
-        file.write_bytes(whole)
+    done = world.python("-m", "ml.score", check=False)
     assert done.returncode == 1
-    assert f"{path} is not the file that run" in done.stderr
+    assert f"{altered_file} is not the file that run" in done.stderr
     assert "Traceback" not in done.stderr
     assert rows(world, PUBLISHED) == published

@@ -226,6 +226,7 @@ LOSSES = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_row_that_is_lost_is_noticed(dirty, tmp_path, loss):
     shutil.copy(dirty.world.database, tmp_path / "whole.duckdb")
@@ -310,6 +311,7 @@ def built(pristine, sample_dir) -> World:
     return pristine
 
 
+@pytest.mark.full
 def test_a_file_that_is_too_broken_stops_the_build_and_leaves_the_marts(built):
     before = ask(built, "select * from core.dim_users order by user_id")
     path = built.data_dir / "user_list.csv"
@@ -344,6 +346,7 @@ def test_a_file_that_is_too_broken_stops_the_build_and_leaves_the_marts(built):
     assert ask(built, "select * from core.dim_users order by user_id") == before
 
 
+@pytest.mark.full
 def test_without_the_optional_files_their_tables_are_empty(built):
     for source in declared_sources():
         if not source.is_required:

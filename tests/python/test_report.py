@@ -15,7 +15,6 @@ from test_project_rules import none_of
 from warehouses import World
 
 from ml.files import written_whole
-from ml.manifest import read_manifest
 from ml.report import charts, facts, words
 from ml.report.data import read_data
 from ml.report.page import NOT_SHOWN, as_json, page, pictures, summary
@@ -706,6 +705,6 @@ def test_hostile_values_run_nothing_in_a_browser(browser, data, tmp_path):
     assert "<script>al" in browser.find("#genre_areas .chart").text
 
 
-def test_the_exposure_names_a_command_that_is_there():
-    exposure = read_manifest()["exposures"]["exposure.ponpare.report"]
+def test_the_exposure_names_a_command_that_is_there(manifest):
+    exposure = manifest["exposures"]["exposure.ponpare.report"]
     assert exposure["label"] == "make report"

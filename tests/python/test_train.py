@@ -310,6 +310,7 @@ def test_the_submission_holds_every_user_once(trained, tmp_path):
     assert b"\r" not in out.read_bytes()
 
 
+@pytest.mark.full
 def test_the_four_required_files_are_enough(sample_dir, tmp_path):
     data = tmp_path / "required"
     data.mkdir()
