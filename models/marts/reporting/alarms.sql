@@ -32,9 +32,7 @@ figures as (
         )
             as subject,
         volumes.n_rows / volumes.usual_rows as figure,
-        -- in standard deviations of a count that varies by chance alone (Poisson)
-        abs(volumes.n_rows - volumes.usual_rows)
-        / sqrt(volumes.usual_rows) as evidence,
+        {{ count_deviation('volumes.n_rows', 'volumes.usual_rows') }} as evidence,
         cast(null as {{ sql_type('double') }}) as growth
     from {{ ref('input_volumes') }} as volumes
     inner join weeks
@@ -78,10 +76,10 @@ figures as (
         'calibration' as alarm,
         concat(slice, ' ', slice_value) as subject,
         calibration_ratio as figure,
-        abs(n_hits - expected_hits) / sqrt(expected_hits) as evidence,
+        {{ count_deviation('n_hits', 'expected_hits') }} as evidence,
         null as growth
     from {{ ref('list_results') }}
-    where expected_hits > 0
+    where calibration_ratio is not null
     union all
     select
         cutoff_date,
