@@ -165,7 +165,7 @@ bench: env ## seconds, memory and slowest models at 1/4, 1/1 and 4/1 of the real
 	@$(BIN)/python -m ml.bench --users $(BENCH_USERS) --write docs/benchmarks.md
 
 .PHONY: monitor-trial
-monitor-trial: env ## whether alarms ring on drifting samples and are silent on steady ones (three minutes a sample)
+monitor-trial: env ## whether alarms ring on drifting samples and are silent on steady ones (two minutes a sample)
 	@$(BIN)/python -m ml.monitor_trial --write docs/monitoring-trial.md
 
 .PHONY: ablation
