@@ -56,7 +56,12 @@ keyed as (
         *,
         {{ sunday_of('sale_start_at') }} as release_week_date,
         cast(dense_rank() over (
-            order by catalog_price_yen, discount_price_yen, small_area, genre
+            order by
+                catalog_price_yen,
+                discount_price_yen,
+                small_area is null,
+                small_area,
+                genre
         ) as integer) as shop_key_id
     from translated
 )
