@@ -45,9 +45,9 @@
 
 {# Writes every mart, tables and views alike, as Parquet into directories named
    <schema>.<mart>: `dbt run-operation export_marts --args '{directory: ...}'`. #}
-{% macro export_marts(directory, schemas=['core', 'features', 'ml', 'reporting']) -%}
+{% macro export_marts(directory) -%}
     {%- for node in graph.nodes.values()
-        if node.resource_type == 'model' and node.schema in schemas -%}
+        if node.resource_type == 'model' and 'marts' in node.fqn -%}
         {%- set relation = node.schema ~ '.' ~ node.alias -%}
         {%- do run_query(
             'insert overwrite directory ' ~ dbt.string_literal(directory ~ '/' ~ relation)

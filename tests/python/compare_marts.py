@@ -31,50 +31,54 @@ def differences(
     """Yield a line for each way in which Parquet files differ from a relation."""
     other = f"read_parquet('{directory}/*.parquet')"
     ours, theirs = columns(conn, relation), columns(conn, other)
-    if ours != theirs:
-        lacking = sorted(set(ours.items()) ^ set(theirs.items()))
+    if list(ours.items()) != list(theirs.items()):
+        lacking = sorted(set(ours.items()) ^ set(theirs.items())) or list(theirs)
         yield f"{relation}: columns or their types or order differ: {lacking}"
         return
-    inexact = {
-        name: TOLERANCES[kind] for name, kind in ours.items() if kind in TOLERANCES
-    }
-    exact = [name for name in ours if name not in inexact]
-    numbered = (
-        f"select *, row_number() over ("
-        f"{'partition by ' + ', '.join(exact) if exact else ''} "
-        f"{'order by ' + ', '.join(inexact) if inexact else ''}) as nth from "
-    )
-    matched = " and ".join(
-        f"ours.{name} is not distinct from theirs.{name}" for name in [*exact, "nth"]
-    )
-    conn.execute(
-        "create or replace temp table matched as select "
-        + "".join(
-            f"ours.{name} as {name}, theirs.{name} as {name}_theirs, " for name in ours
-        )
-        + "ours.nth as nth, theirs.nth as nth_theirs "
-        f"from ({numbered} {relation}) as ours "
-        f"full join ({numbered} {other}) as theirs on {matched}"
-    )
+    _match(conn, relation, other, ours)
     for side, lacking in {"DuckDB": "nth_theirs", "Parquet": "nth"}.items():
         (n_rows,) = conn.execute(
             f"select count(*) from matched where {lacking} is null"
         ).fetchone()
         if n_rows:
-            own = [name if side == "DuckDB" else f"{name}_theirs" for name in ours]
+            own = (f'"{name}{"" if side == "DuckDB" else "_theirs"}"' for name in ours)
             rows = conn.execute(
                 f"select {', '.join(own)} from matched where {lacking} is null "
                 f"order by all limit {N_SHOWN}"
             ).fetchall()
             yield f"{relation}: {n_rows} rows of {side} alone, as {rows}"
-    for name, tolerance in inexact.items():
-        apart = (
-            f"({name} is null) != ({name}_theirs is null) or abs({name} - {name}_theirs)"
-            f" > {tolerance} * greatest(abs({name}), abs({name}_theirs))"
-        )
+    for name, kind in ours.items():
+        if kind not in TOLERANCES:
+            continue
+        own, their = f'"{name}"', f'"{name}_theirs"'
         n_rows, shown, theirs_shown = conn.execute(
-            f"select count(*), any_value({name}), any_value({name}_theirs) from matched "
-            f"where nth is not null and nth_theirs is not null and ({apart})"
+            f"select count(*), any_value({own}), any_value({their}) from matched "
+            "where nth is not null and nth_theirs is not null and ("
+            f"({own} is null) != ({their} is null) or abs({own} - {their})"
+            f" > {TOLERANCES[kind]} * greatest(abs({own}), abs({their})))"
         ).fetchone()
         if n_rows:
             yield f"{relation}.{name}: {n_rows} differ, as {shown!r}, {theirs_shown!r}"
+
+
+def _match(
+    conn: DuckDBPyConnection, relation: str, other: str, kinds: dict[str, str]
+) -> None:
+    """Make the table `matched`: each row of one side beside its like on the other."""
+    inexact = [f'"{name}"' for name, kind in kinds.items() if kind in TOLERANCES]
+    exact = [f'"{name}"' for name in kinds if f'"{name}"' not in inexact]
+    partition = f"partition by {', '.join(exact)}" if exact else ""
+    order = f"order by {', '.join(inexact)}" if inexact else ""
+    numbered = f"select *, row_number() over ({partition} {order}) as nth from"
+    alike = " and ".join(
+        f"ours.{name} is not distinct from theirs.{name}" for name in [*exact, "nth"]
+    )
+    sides = ", ".join(
+        f'ours."{name}" as "{name}", theirs."{name}" as "{name}_theirs"'
+        for name in [*kinds, "nth"]
+    )
+    conn.execute(
+        f"create or replace temp table matched as select {sides} "
+        f"from ({numbered} {relation}) as ours "
+        f"full join ({numbered} {other}) as theirs on {alike}"
+    )
