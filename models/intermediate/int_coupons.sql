@@ -59,8 +59,7 @@ keyed as (
             order by
                 catalog_price_yen,
                 discount_price_yen,
-                small_area is null,
-                small_area,
+                small_area nulls last,
                 genre
         ) as integer) as shop_key_id
     from translated

@@ -36,8 +36,7 @@ newcomers as (
             order by
                 users.user_sex,
                 users.user_age,
-                users.user_prefecture is null,
-                users.user_prefecture,
+                users.user_prefecture nulls last,
                 users.segment
         ) as integer) as user_id,
         users.user_sex,
