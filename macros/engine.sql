@@ -185,18 +185,25 @@
     safe_cast({{ expression }} as {{ sql_type(type) }})
 {%- endmacro %}
 
-{# Spark alone reads a year or a month as a date, and does not read 12.0 as a whole number. #}
+{# Spark alone reads a year or a month as a date, 12d as a number and digits of any
+   script, and reads neither 2012/06/17 nor, as a whole number, 12.0. #}
 {% macro spark__cast_or_null(expression, type) -%}
-    {%- if type in ['date', 'timestamp'] -%}
+    {%- set is_time = type in ['date', 'timestamp'] -%}
+    {%- set shape = '[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]+:[0-9]+(:[0-9]+([.][0-9]+)?)?)?'
+        if is_time else '[-+.0-9eE]+' -%}
     case
-        when {{ expression }} rlike '^[0-9]+-[0-9]+-[0-9]+'
-            then try_cast({{ expression }} as {{ sql_type(type) }})
+        when {{ expression }} rlike '^{{ shape }}$'
+            then
+                {% if is_time -%}
+                try_cast(replace({{ expression }}, '/', '-') as {{ sql_type(type) }})
+                {%- elif type in ['smallint', 'integer', 'bigint'] -%}
+                try_cast(
+                    round(try_cast({{ expression }} as decimal(38, 10))) as {{ type }}
+                )
+                {%- else -%}
+                try_cast({{ expression }} as {{ sql_type(type) }})
+                {%- endif %}
     end
-    {%- elif type in ['smallint', 'integer', 'bigint'] -%}
-    try_cast(round(try_cast({{ expression }} as decimal(38, 10))) as {{ type }})
-    {%- else -%}
-    try_cast({{ expression }} as {{ sql_type(type) }})
-    {%- endif -%}
 {%- endmacro %}
 
 {# An expression that ends the query with an error, whose text is another expression. #}

@@ -2,7 +2,8 @@
 
 Rows are matched by all columns but the inexact ones; rows that are alike in them are
 matched in the order of the inexact ones. So a table needs no key, and a row that only
-one side has is found whatever else is alike.
+one side has is found whatever else is alike. Where several rows are alike, a difference
+that is too small to count may change their order, and is then reported all the same.
 """
 
 from __future__ import annotations
