@@ -58,6 +58,17 @@ bigquery: .venv-bigquery/installed ## dbt for BigQuery in an environment of its 
 	@.venv-bigquery/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bigquery.txt
 	@touch $@
 
+.PHONY: spark
+spark: .venv-spark/installed ## Spark and dbt for it in an environment of its own (optional, docs/spark.md; needs Java 17)
+
+.venv-spark/installed: requirements-spark.txt requirements-spark-build.txt
+	@bash .ci/find-python > /dev/null
+	@echo "making .venv-spark and installing $$(grep -c == requirements-spark.txt) locked packages (Spark has 470 MB: a minute or two)"
+	@"$$(bash .ci/find-python)" -m venv --clear .venv-spark
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark-build.txt
+	@.venv-spark/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --require-hashes -r requirements-spark.txt
+	@touch $@
+
 .PHONY: sample
 sample: env ## synthetic sample data in data/sample (SAMPLE_USERS, SAMPLE_SEED)
 	@$(BIN)/python -m ml.sample_data --users $(SAMPLE_USERS) --seed $(SAMPLE_SEED) --out data/sample
@@ -108,6 +119,10 @@ crash-test: env ## kill -9 at random moments: building, training, publishing, mo
 test-bigquery: env bigquery ## every query compiled for BigQuery and analysed as it would, without an account
 	@$(BIN)/pytest -m full tests/python/test_bigquery.py
 
+.PHONY: test-spark
+test-spark: env spark ## every model, seed and data test on a Spark cluster of this machine, marts compared with DuckDB's
+	@$(BIN)/pytest -m full tests/python/test_spark.py
+
 .PHONY: lint
 lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project
 	@$(BIN)/dbt parse --no-partial-parse --quiet
@@ -127,6 +142,10 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group pyproject.toml:bigquery -o requirements-bigquery.txt
+	@for group in spark spark-build; do \
+		uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
+			--python-version 3.11 --group pyproject.toml:$$group -o requirements-$$group.txt; \
+	done
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group pyproject.toml:mlflow -o requirements-mlflow.txt \
 		--constraints <(grep -oE '^[A-Za-z0-9._-]+(\[[^]]*\])?==[^ ;]+' requirements.txt | sed 's/\[.*\]//')

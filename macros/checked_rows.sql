@@ -192,16 +192,17 @@ select * from refused
 {% macro stop_if_too_broken(relation) -%}
 select
     case
-        when count(*) > 0 then {{ raise_error("string_agg(
+        when count(*) > 0 then {{ raise_error(joined_text("
             file_name || '.csv cannot be believed: ' || n_rows_quarantined || ' of '
             || n_rows_read || ' rows are refused, more than "
             ~ (100 * var('max_quarantined_share')) | round(4) ~ " %, most because '
             || most_frequent_reason || ' (first in line ' || first_line
             || '): mend the file or take a sound copy; the rows are in quarantine.'
             || model_name || '; to build all the same, raise the variable '
-            || 'max_quarantined_share',
-            '. ' order by file_name
-        )") }}
+            || 'max_quarantined_share'",
+            "'. '",
+            'file_name'
+        )) }}
     end as verdict
 from {{ relation }}
 where

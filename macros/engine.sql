@@ -24,6 +24,14 @@
     }.get(name | lower, name)) }}
 {%- endmacro %}
 
+{# No time zone is applied to the files' times. #}
+{% macro spark__sql_type(name) -%}
+    {{ return({
+        'varchar': 'string',
+        'timestamp': 'timestamp_ntz',
+    }.get(name | lower, name)) }}
+{%- endmacro %}
+
 {# Days since Sunday: Sunday is 0, Saturday 6. #}
 {% macro day_of_week(date_expression) -%}
     {{ return(adapter.dispatch('day_of_week', 'ponpare')(date_expression)) }}
@@ -35,6 +43,10 @@
 
 {% macro bigquery__day_of_week(date_expression) -%}
     (extract(dayofweek from {{ date_expression }}) - 1)
+{%- endmacro %}
+
+{% macro spark__day_of_week(date_expression) -%}
+    (dayofweek({{ date_expression }}) - 1)
 {%- endmacro %}
 
 {# A number in 1 .. 2147483646 that depends on the text alone. #}
@@ -58,6 +70,18 @@
     ) + 1)
 {%- endmacro %}
 
+{# The same number, from the 32 digits of the MD5: two digits a byte, the last byte first. #}
+{% macro spark__text_seed(text_expression) -%}
+    {%- set bytes = [] -%}
+    {%- for start in range(31, 15, -2) -%}
+        {%- do bytes.append('substring(md5(' ~ text_expression ~ '), ' ~ start ~ ', 2)') -%}
+    {%- endfor -%}
+    cast(
+        cast(conv(concat({{ bytes | join(', ') }}), 16, 10) as decimal(20, 0)) % 2147483646 + 1
+        as bigint
+    )
+{%- endmacro %}
+
 {# Seconds since 1970-01-01 00:00:00, as an integer. #}
 {% macro epoch_seconds(timestamp_expression) -%}
     {{ return(adapter.dispatch('epoch_seconds', 'ponpare')(timestamp_expression)) }}
@@ -69,6 +93,16 @@
 
 {% macro bigquery__epoch_seconds(timestamp_expression) -%}
     unix_seconds(timestamp({{ timestamp_expression }}, 'UTC'))
+{%- endmacro %}
+
+{# From the parts of the time, for a conversion would apply the session's time zone. #}
+{% macro spark__epoch_seconds(timestamp_expression) -%}
+    (
+        86400 * cast(unix_date(cast({{ timestamp_expression }} as date)) as bigint)
+        + 3600 * hour({{ timestamp_expression }})
+        + 60 * minute({{ timestamp_expression }})
+        + second({{ timestamp_expression }})
+    )
 {%- endmacro %}
 
 {# The mean of an expression, the same but for the last bit in whatever order the rows
@@ -83,6 +117,12 @@
 
 {% macro bigquery__stable_mean(expression) -%}
     cast(avg(cast({{ expression }} as bignumeric)) as float64)
+{%- endmacro %}
+
+{# A plain mean: Spark has no sum that is compensated, and its decimals hold too few digits
+   for squares of large values and small rates alike. #}
+{% macro spark__stable_mean(expression) -%}
+    avg(cast({{ expression }} as double))
 {%- endmacro %}
 
 {# An array of quantiles, each a value that occurs; nulls do not count. #}
@@ -105,6 +145,16 @@
     ]
 {%- endmacro %}
 
+{# The values are sorted once, and read at the places of the levels. #}
+{% macro spark__quantiles(expression, levels) -%}
+    get(transform(array(sort_array(collect_list({{ expression }}))), v -> array(
+        {%- for level in levels -%}
+        get(v, cast(greatest(ceil(size(v) * {{ level }}), 1) as integer) - 1)
+        {%- if not loop.last %}, {% endif -%}
+        {%- endfor -%}
+    )), 0)
+{%- endmacro %}
+
 {# One element of an array, counted from 1. #}
 {% macro array_element(array, position) -%}
     {{ return(adapter.dispatch('array_element', 'ponpare')(array, position)) }}
@@ -116,6 +166,10 @@
 
 {% macro bigquery__array_element(array, position) -%}
     {{ array }}[safe_ordinal({{ position }})]
+{%- endmacro %}
+
+{% macro spark__array_element(array, position) -%}
+    get({{ array }}, {{ position }} - 1)
 {%- endmacro %}
 
 {# A value of another type, or null if it cannot be converted. #}
@@ -131,6 +185,27 @@
     safe_cast({{ expression }} as {{ sql_type(type) }})
 {%- endmacro %}
 
+{# Spark alone reads a year or a month as a date, 12d as a number and digits of any
+   script, and reads neither 2012/06/17 nor, as a whole number, 12.0. #}
+{% macro spark__cast_or_null(expression, type) -%}
+    {%- set is_time = type in ['date', 'timestamp'] -%}
+    {%- set shape = '[0-9]+[-/][0-9]+[-/][0-9]+([ T][0-9]+:[0-9]+(:[0-9]+([.][0-9]+)?)?)?'
+        if is_time else '[-+.0-9eE]+' -%}
+    case
+        when {{ expression }} rlike '^{{ shape }}$'
+            then
+                {% if is_time -%}
+                try_cast(replace({{ expression }}, '/', '-') as {{ sql_type(type) }})
+                {%- elif type in ['smallint', 'integer', 'bigint'] -%}
+                try_cast(
+                    round(try_cast({{ expression }} as decimal(38, 10))) as {{ type }}
+                )
+                {%- else -%}
+                try_cast({{ expression }} as {{ sql_type(type) }})
+                {%- endif %}
+    end
+{%- endmacro %}
+
 {# An expression that ends the query with an error, whose text is another expression. #}
 {% macro raise_error(message) -%}
     {{ return(adapter.dispatch('raise_error', 'ponpare')(message)) }}
@@ -138,6 +213,10 @@
 
 {% macro default__raise_error(message) -%}
     error({{ message }})
+{%- endmacro %}
+
+{% macro spark__raise_error(message) -%}
+    raise_error({{ message }})
 {%- endmacro %}
 
 {# The value in the middle, or the mean of the two there; nulls do not count. #}
@@ -152,4 +231,81 @@
 {# A value that occurs, and approximate. #}
 {% macro bigquery__median(expression) -%}
     approx_quantiles({{ expression }}, 2)[offset(1)]
+{%- endmacro %}
+
+{# Texts of a group as one, in the order of an expression. #}
+{% macro joined_text(expression, delimiter, order_by) -%}
+    {{ return(adapter.dispatch('joined_text', 'ponpare')(expression, delimiter, order_by)) }}
+{%- endmacro %}
+
+{% macro default__joined_text(expression, delimiter, order_by) -%}
+    string_agg({{ expression }}, {{ delimiter }} order by {{ order_by }})
+{%- endmacro %}
+
+{% macro spark__joined_text(expression, delimiter, order_by) -%}
+    listagg({{ expression }}, {{ delimiter }}) within group (order by {{ order_by }})
+{%- endmacro %}
+
+{# The rows of a relation several times, each time as other columns: `rows` holds a
+   mapping from names to expressions for each time, `keys` what all of them begin with. #}
+{% macro stacked_rows(relation, keys, rows) -%}
+    {{ return(adapter.dispatch('stacked_rows', 'ponpare')(relation, keys, rows)) }}
+{%- endmacro %}
+
+{% macro default__stacked_rows(relation, keys, rows) -%}
+    {% for row in rows -%}
+    select
+        {{ keys | join(', ') }}
+        {%- for name, expression in row.items() %},
+        {{ expression }} as {{ name }}
+        {%- endfor %}
+    from {{ relation }}
+    {%- if not loop.last %}
+    union all
+    {% endif %}
+    {%- endfor %}
+{%- endmacro %}
+
+{# One pass over the relation: Spark computes it anew for each `select` of a union. #}
+{% macro spark__stacked_rows(relation, keys, rows) -%}
+    select
+        {{ keys | join(', ') }}
+        {%- for name in rows[0] %},
+        stacked.{{ name }}
+        {%- endfor %}
+    from {{ relation }}
+    lateral view inline(array(
+        {%- for row in rows %}
+        named_struct(
+            {%- for name, expression in row.items() -%}
+            '{{ name }}', {{ expression }}
+            {%- if not loop.last %}, {% endif -%}
+            {%- endfor -%}
+        )
+        {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    )) stacked as {{ rows[0] | join(', ') }}
+{%- endmacro %}
+
+{# Statements that make the raw files known before a build: none where they are loaded, or
+   where a plugin does it. #}
+{% macro register_raw_files() -%}
+    {{ return(adapter.dispatch('register_raw_files', 'ponpare')()) }}
+{%- endmacro %}
+
+{% macro default__register_raw_files() -%}
+{%- endmacro %}
+
+{# Views on the Parquet files that `python -m ml.export_raw` wrote. #}
+{% macro spark__register_raw_files() -%}
+    {%- set directory = env_var('SPARK_RAW_DIR', '') or 'data/raw_parquet' -%}
+    {%- if execute and flags.WHICH in ['build', 'run', 'seed', 'test'] -%}
+        {%- do run_query('create schema if not exists raw') -%}
+        {%- for table in graph.sources.values() -%}
+            {%- do run_query(
+                'create or replace view ' ~ table.schema ~ '.' ~ table.identifier
+                ~ ' as select * from parquet.`' ~ directory ~ '/' ~ table.identifier ~ '.parquet`'
+            ) -%}
+        {%- endfor -%}
+    {%- endif -%}
 {%- endmacro %}

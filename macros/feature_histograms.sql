@@ -78,27 +78,29 @@ bins as (
 ),
 
 counted as (
+    {%- set rows = [] %}
     {%- for name, group, _ in quantities %}
     {%- set i = loop.index %}
-    select
-        measured.cutoff_date,
-        {{ dbt.string_literal(name) }} as feature,
-        {{ dbt.string_literal(group) }} as feature_group,
-        -- the last one is that of nulls
-        nullif(bins.bin, {{ n_levels + 2 }}) as bin,
-        cast(null as {{ dbt.type_string() }}) as value,
-        case bins.bin
+    {%- set n_pairs %}case bins.bin
             when 1 then measured.n_{{ i }}_1
             {%- for bin in range(2, n_levels + 1) %}
             when {{ bin }} then measured.n_{{ i }}_{{ bin }} - measured.n_{{ i }}_{{ bin - 1 }}
             {%- endfor %}
             when {{ n_levels + 1 }} then measured.n_{{ i }} - measured.n_{{ i }}_{{ n_levels }}
             else measured.n_rows - measured.n_{{ i }}
-        end as n_pairs
-    from measured
-    cross join bins
-    union all
+        end
+    {%- endset %}
+    {#- the last bin is that of nulls #}
+    {%- do rows.append({
+        'feature': dbt.string_literal(name),
+        'feature_group': dbt.string_literal(group),
+        'bin': 'nullif(bins.bin, ' ~ (n_levels + 2) ~ ')',
+        'value': 'cast(null as ' ~ dbt.type_string() ~ ')',
+        'n_pairs': n_pairs,
+    }) %}
     {%- endfor %}
+    {{ stacked_rows('measured cross join bins', ['measured.cutoff_date'], rows) }}
+    union all
     select
         pairs.cutoff_date,
         features.feature,

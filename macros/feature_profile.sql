@@ -66,35 +66,44 @@ ranked as (
 ),
 
 feature_profiles as (
+    {%- set rows = [] %}
+    {%- set null_of = {
+        'double': 'cast(null as ' ~ sql_type('double') ~ ')',
+        'text': 'cast(null as ' ~ dbt.type_string() ~ ')',
+    } %}
     {%- for name, _, group in quantities %}
-    {%- set i = loop.index %}
-    select
-        cutoff_date,
-        {{ dbt.string_literal(name) }} as feature,
-        {{ dbt.string_literal(group) }} as feature_group,
-        n_rows,
-        n_rows - n_{{ i }} as n_null,
-        (n_rows - n_{{ i }}) / cast(n_rows as {{ sql_type('double') }}) as null_share,
-        mean_{{ i }} as mean,
-        case
-            when
-                min_{{ i }} = max_{{ i }}
-                or mean_square_{{ i }} <= mean_{{ i }} * mean_{{ i }}
-                then 0
-            else sqrt(mean_square_{{ i }} - mean_{{ i }} * mean_{{ i }})
-        end as standard_deviation,
-        cast(min_{{ i }} as {{ sql_type('double') }}) as minimum,
-        {%- for level in levels %}
-        cast({{ array_element('quantiles_' ~ i, loop.index) }} as {{ sql_type('double') }})
-            as p{{ '%02d' % (level * 100) | round | int }},
-        {%- endfor %}
-        cast(max_{{ i }} as {{ sql_type('double') }}) as maximum,
-        cast(null as bigint) as n_distinct,
-        cast(null as {{ dbt.type_string() }}) as most_frequent_value,
-        cast(null as {{ sql_type('double') }}) as most_frequent_share
-    from measured
-    union all
+    {%- set i = loop.index | string %}
+    {%- set n_null = 'n_rows - n_' ~ i %}
+    {%- set (mean, mean_square) = ('mean_' ~ i, 'mean_square_' ~ i) %}
+    {%- set row = {
+        'feature': dbt.string_literal(name),
+        'feature_group': dbt.string_literal(group),
+        'n_rows': 'n_rows',
+        'n_null': n_null,
+        'null_share': '(' ~ n_null ~ ') / cast(n_rows as ' ~ sql_type('double') ~ ')',
+        'mean': mean,
+        'standard_deviation': 'case when min_' ~ i ~ ' = max_' ~ i ~ ' or '
+            ~ mean_square ~ ' <= ' ~ mean ~ ' * ' ~ mean ~ ' then 0 else sqrt('
+            ~ mean_square ~ ' - ' ~ mean ~ ' * ' ~ mean ~ ') end',
+        'minimum': 'cast(min_' ~ i ~ ' as ' ~ sql_type('double') ~ ')',
+    } %}
+    {%- for level in levels %}
+    {%- do row.update({
+        'p%02d' % (level * 100) | round | int: 'cast('
+            ~ array_element('quantiles_' ~ i, loop.index)
+            ~ ' as ' ~ sql_type('double') ~ ')'
+    }) %}
     {%- endfor %}
+    {%- do row.update({
+        'maximum': 'cast(max_' ~ i ~ ' as ' ~ sql_type('double') ~ ')',
+        'n_distinct': 'cast(null as bigint)',
+        'most_frequent_value': null_of.text,
+        'most_frequent_share': null_of.double,
+    }) %}
+    {%- do rows.append(row) %}
+    {%- endfor %}
+    {{ stacked_rows('measured', ['cutoff_date'], rows) }}
+    union all
     select
         cutoff_date,
         feature,

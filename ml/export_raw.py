@@ -1,4 +1,4 @@
-"""Write the raw files as Parquet, one file per table of schema raw, for BigQuery.
+"""Write the raw files as Parquet, one per table of schema raw: for BigQuery and Spark.
 
 The files are found, unpacked and checked as before a build: every column is text, and
 what the loader found (source_files, malformed_rows) is written as well. A directory

@@ -56,7 +56,11 @@ keyed as (
         *,
         {{ sunday_of('sale_start_at') }} as release_week_date,
         cast(dense_rank() over (
-            order by catalog_price_yen, discount_price_yen, small_area, genre
+            order by
+                catalog_price_yen,
+                discount_price_yen,
+                small_area nulls last,
+                genre
         ) as integer) as shop_key_id
     from translated
 )

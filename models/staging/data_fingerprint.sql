@@ -1,8 +1,6 @@
 -- grain: one row
 select
-    {{ dbt.hash(
-        "string_agg(file_name || '=' || fingerprint, ',' order by file_name)"
-    ) }}
+    {{ dbt.hash(joined_text("file_name || '=' || fingerprint", "','", 'file_name')) }}
         as data_fingerprint,
     cast(count(case when is_present then 1 end) as integer) as n_files,
     count(case when is_present and file_name = 'coupon_visit_train' then 1 end)

@@ -46,10 +46,17 @@ class _Dbt:
 
 
 class _Adapter:
-    """Dispatched macros as plain function calls."""
+    """Dispatched macros as plain function calls, those of whole queries as queries."""
 
     def dispatch(self, name, package):
+        if name == "stacked_rows":
+            return _stacked_rows
         return lambda *arguments: f"{name}({', '.join(map(str, arguments))})"
+
+
+def _stacked_rows(relation, keys, rows):
+    columns = [*keys, *(f"{what} as {name}" for name, what in rows[0].items())]
+    return f"select {', '.join(columns)} from {relation}"
 
 
 dbt = _Dbt()

@@ -98,7 +98,13 @@ def test_the_environment_is_made_from_hashes_alone():
         line.split("--require-hashes -r ")[-1]
         for line in installs
         if "requirements-torch.txt" not in line
-    ] == ["requirements.txt", "requirements-mlflow.txt", "requirements-bigquery.txt"]
+    ] == [
+        "requirements.txt",
+        "requirements-mlflow.txt",
+        "requirements-bigquery.txt",
+        "requirements-spark-build.txt",
+        "requirements-spark.txt",
+    ]
     assert "--generate-hashes" in makefile
 
 

@@ -13,6 +13,7 @@ coupon_features as (
         coupons.coupon_id,
         coupons.shop_key_id,
         coupons.genre,
+        coupons.genre_price_band,
         coupons.capsule,
         coupons.large_area,
         coupons.prefecture,
@@ -23,8 +24,7 @@ coupon_features as (
         -- computed, not read: the file's own rate is tested against it
         1 - coupons.discount_price_yen
         / cast(nullif(coupons.catalog_price_yen, 0) as {{ sql_type('double') }})
-            as discount_share,
-        coupons.genre_price_band
+            as discount_share
     from cutoffs
     inner join coupons
         on

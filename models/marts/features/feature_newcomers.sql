@@ -34,7 +34,10 @@ newcomers as (
         cast(-1 * row_number() over (
             partition by users.cutoff_date
             order by
-                users.user_sex, users.user_age, users.user_prefecture, users.segment
+                users.user_sex,
+                users.user_age,
+                users.user_prefecture nulls last,
+                users.segment
         ) as integer) as user_id,
         users.user_sex,
         users.user_age,

@@ -95,8 +95,10 @@ shares as (
         sizes.n_units,
         sizes.n_earlier_units,
         -- half a pair in an empty bin: a share of 0 has no logarithm
-        (binned.n_pairs + 0.5) / sizes.n_pairs as current_share,
-        (binned.n_earlier_pairs + 0.5) / sizes.n_earlier_pairs as earlier_share
+        (binned.n_pairs + cast(0.5 as {{ sql_type('double') }}))
+        / sizes.n_pairs as current_share,
+        (binned.n_earlier_pairs + cast(0.5 as {{ sql_type('double') }}))
+        / sizes.n_earlier_pairs as earlier_share
     from binned
     inner join sizes
         on
@@ -111,6 +113,7 @@ distances as (
         feature,
         feature_group,
         count(*) as n_bins,
+        cast(9 * (count(*) - 1) as {{ sql_type('double') }}) as ninefold_degrees,
         round(
             sum(
                 (current_share - earlier_share)
@@ -151,10 +154,12 @@ feature_drift as (
                 when n_bins > 1
                     then
                         (
-                            power(chi_square / (n_bins - 1), 1.0 / 3)
-                            - (1 - 2.0 / (9 * (n_bins - 1)))
+                            power(
+                                chi_square / (n_bins - 1),
+                                1 / cast(3 as {{ sql_type('double') }})
+                            ) - (1 - 2 / ninefold_degrees)
                         )
-                        / sqrt(2.0 / (9 * (n_bins - 1)))
+                        / sqrt(2 / ninefold_degrees)
             end as {{ sql_type('double') }}
         ) as test_z
     from distances
