@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -826,6 +827,22 @@ def test_yaml_files_hold_known_keys_only():
             )
         ),
         "keys are spelt as dbt (and KEYS above) knows them, dbt is silent on others",
+    )
+
+
+def test_no_column_is_described_twice():
+    none_of(
+        (
+            f"{_relative(path)}: {described['name']}.{name}"
+            for path in _yaml_files()
+            for kind in ("models", "seeds")
+            for described in yaml.safe_load(path.read_text("utf-8")).get(kind, [])
+            for name, n in Counter(
+                column["name"] for column in described.get("columns", [])
+            ).items()
+            if n > 1
+        ),
+        "of a column that YAML names twice dbt takes the last and is silent",
     )
 
 
