@@ -103,8 +103,8 @@ def sample_world(sample_dir, tmp_path_factory) -> World:
 
 
 @pytest.fixture(scope="session")
-def trained_world(tmp_path_factory) -> World:
-    """A small world with one run. A test may train on it, no test rebuilds it."""
+def one_run_world(tmp_path_factory) -> World:
+    """A small world with one run, shared by all processes: nothing may write to it."""
 
     def build(directory: Path) -> None:
         data = write_sample(directory / "sample", users=120, seed=4)
@@ -112,15 +112,32 @@ def trained_world(tmp_path_factory) -> World:
         use_small_models(build_marts(world)).python("-m", "ml.train")
 
     made = made_once(tmp_path_factory, "trained", build)
-    return own_copy(World(made / "sample", made / "world.duckdb"), tmp_path_factory)
+    return World(made / "sample", made / "world.duckdb")
+
+
+@pytest.fixture(scope="session")
+def trained_world(one_run_world, tmp_path_factory) -> World:
+    """A small world with a run or more. A test may train on it, no test rebuilds it."""
+    return own_copy(one_run_world, tmp_path_factory)
+
+
+def take(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Let verbs called in this process take a world."""
+    for name, value in world.environment().items():
+        monkeypatch.setenv(name, value)
+    return world
+
+
+@pytest.fixture
+def one_run_world_in_use(one_run_world, monkeypatch) -> World:
+    """The world with one run as the one that verbs called in this process take."""
+    return take(one_run_world, monkeypatch)
 
 
 @pytest.fixture
 def trained_world_in_use(trained_world, monkeypatch) -> World:
     """The trained world as the one that verbs called in this process take."""
-    for name, value in trained_world.environment().items():
-        monkeypatch.setenv(name, value)
-    return trained_world
+    return take(trained_world, monkeypatch)
 
 
 @pytest.fixture(scope="session")

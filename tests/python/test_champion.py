@@ -86,11 +86,11 @@ def test_the_last_weeks_are_judged_if_weeks_before_them_are_left():
 
 
 @pytest.fixture(scope="module")
-def world(trained_world, tmp_path_factory) -> World:
+def world(one_run_world, tmp_path_factory) -> World:
     copy = World(
-        trained_world.data_dir, tmp_path_factory.mktemp("champion") / "w.duckdb"
+        one_run_world.data_dir, tmp_path_factory.mktemp("champion") / "w.duckdb"
     )
-    shutil.copy(trained_world.database, copy.database)
+    shutil.copy(one_run_world.database, copy.database)
     return copy
 
 

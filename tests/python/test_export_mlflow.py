@@ -13,7 +13,7 @@ from ml.warehouse import open_warehouse
 
 
 @pytest.fixture
-def copies(trained_world_in_use):
+def copies(one_run_world_in_use):
     with open_warehouse(read_only=True) as warehouse:
         return {copy.model_name: copy for copy in export_mlflow.copies_of(warehouse)}
 
@@ -41,7 +41,7 @@ def runs(client) -> dict:
     }
 
 
-def test_a_copy_is_what_the_tables_say(trained_world_in_use, copies):
+def test_a_copy_is_what_the_tables_say(one_run_world_in_use, copies):
     with open_warehouse(read_only=True) as warehouse:
         expected = warehouse.rows(
             "select model_name, parameters, fit_seconds from ml.model_runs"
@@ -65,7 +65,7 @@ def test_a_copy_is_what_the_tables_say(trained_world_in_use, copies):
 
 
 def test_without_mlflow_the_command_says_what_to_run(
-    trained_world_in_use, monkeypatch, capsys
+    one_run_world_in_use, monkeypatch, capsys
 ):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert export_mlflow.main(["--tracking-uri", "sqlite:///x.db"]) == 1
@@ -75,7 +75,7 @@ def test_without_mlflow_the_command_says_what_to_run(
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
 def test_runs_are_copied_once_with_model_and_card(
-    client, trained_world_in_use, copies, capsys
+    client, one_run_world_in_use, copies, capsys
 ):
     assert exported(client) == 0
     assert f"{len(copies)} models of runs copied" in capsys.readouterr().out
@@ -102,7 +102,7 @@ def test_runs_are_copied_once_with_model_and_card(
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
 def test_a_copy_that_breaks_off_is_made_anew(
-    client, trained_world_in_use, copies, monkeypatch
+    client, one_run_world_in_use, copies, monkeypatch
 ):
     with monkeypatch.context() as patch:
         patch.setattr(export_mlflow, "_files", lambda _: 1 / 0)
@@ -116,7 +116,7 @@ def test_a_copy_that_breaks_off_is_made_anew(
 @pytest.mark.full
 @pytest.mark.filterwarnings("ignore")
 def test_what_cannot_be_copied_is_one_sentence(
-    client, trained_world_in_use, tmp_path, capsys
+    client, one_run_world_in_use, tmp_path, capsys
 ):
     assert exported(client, ["--run", "none"]) == 1
     assert "holds no run none" in capsys.readouterr().err

@@ -20,10 +20,10 @@ STEPS = ["build", "publish", "check what was published", "report"]
 
 
 @pytest.fixture
-def world(trained_world, tmp_path, monkeypatch) -> World:
+def world(one_run_world, tmp_path, monkeypatch) -> World:
     """A warehouse with a champion, fitted up to the last labelled week."""
-    copy = World(trained_world.data_dir, tmp_path / "w.duckdb")
-    shutil.copy(trained_world.database, copy.database)
+    copy = World(one_run_world.data_dir, tmp_path / "w.duckdb")
+    shutil.copy(one_run_world.database, copy.database)
     for name, value in copy.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(week, "code_version", lambda: "1 abc")
@@ -164,9 +164,9 @@ def test_missing_files_stop_it_before_the_first_step(world, ran, monkeypatch, ca
 
 
 @pytest.mark.full
-def test_the_whole_job_publishes_without_fitting(trained_world, tmp_path):
-    world = World(trained_world.data_dir, tmp_path / "w.duckdb")
-    shutil.copy(trained_world.database, world.database)
+def test_the_whole_job_publishes_without_fitting(one_run_world, tmp_path):
+    world = World(one_run_world.data_dir, tmp_path / "w.duckdb")
+    shutil.copy(one_run_world.database, world.database)
     done = world.python("-m", "ml.week", "--cutoff", str(LATEST), check=False)
     lines = [line.split(" ", 1)[-1].split(":")[0] for line in done.stdout.splitlines()]
     assert lines[1:8] == ["build", "model", *STEPS[1:], "done", lines[7]]
