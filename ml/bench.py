@@ -89,14 +89,15 @@ def _run(options: argparse.Namespace) -> None:
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
     cli.check_writable(options.write)
-    results = [
-        measure(users, options.seed, users <= options.train_up_to, options.keep)
-        for users in dict.fromkeys(options.users)
-    ]
-    page = markdown(this_machine(), options.seed, results)
+    results: list[SizeResult] = []
+    for users in dict.fromkeys(options.users):
+        with_training = users <= options.train_up_to
+        results.append(measure(users, options.seed, with_training, options.keep))
+        page = markdown(this_machine(), options.seed, results)
+        # a size that fails does not take those before it along
+        if options.write is not None:
+            write_whole(options.write, page)
     print(f"\n{page}", end="")
-    if options.write is not None:
-        write_whole(options.write, page)
 
 
 def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResult:

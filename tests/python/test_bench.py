@@ -199,6 +199,19 @@ def test_the_page_names_machine_models_and_tests():
     assert "## Scaling" not in lines
 
 
+def test_a_size_that_fails_leaves_what_was_measured(tmp_path, monkeypatch, capsys):
+    def measure(users, seed, with_training, keep):
+        if users == 600:
+            raise CommandError("step 'dbt build' failed")
+        return size(users, 10, Cost(10.0, 400.0))
+
+    monkeypatch.setattr(bench, "measure", measure)
+    page = tmp_path / "page.md"
+    assert bench.main(["--users", "300", "600", "--write", str(page)]) == 1
+    assert "step 'dbt build' failed" in capsys.readouterr().err
+    assert "## 300 users" in page.read_text(encoding="utf-8")
+
+
 def test_a_command_is_measured_in_a_process_of_its_own():
     cost = run_measured("sleep", [sys.executable, "-c", "x = bytearray(200_000_000)"])
     assert cost.peak_memory_mb > 200
