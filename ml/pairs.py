@@ -453,12 +453,13 @@ def _read_level(
         f"where cutoff_date = ? and {condition}",
         [candidates.cutoff],
     ).combine_chunks()
-    features = Features.empty(contract, len(ids))
-    features.values[:] = np.nan
     read = Features.empty(contract, pairs.num_rows)
     _fill(read, pairs, names)
-    features.values[_positions(ids, pairs[f"{level}_id"].to_numpy())] = read.values
-    return {i: features.values[:, i].copy() for i in contract.places(names)}
+    columns = contract.places(names)
+    values = np.full((len(columns), len(ids)), np.nan, dtype=np.float32)
+    found = _positions(ids, pairs[f"{level}_id"].to_numpy())
+    values[:, found] = read.values[:, columns].T
+    return dict(zip(columns, values, strict=True))
 
 
 def read_pairs(

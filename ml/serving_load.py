@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml.answers import LoadedModel, published
+from ml.pairs import read_candidates
 from ml.warehouse import Warehouse
 
 TABLE, MODEL = "table", "loaded model"
@@ -59,14 +60,7 @@ def measure_serving(
     seconds
         Time for which each number of clients asks at each door.
     """
-    user_ids = [
-        user_id
-        for (user_id,) in warehouse.rows(
-            "select user_id from features.feature_users where cutoff_date = ? "
-            "order by user_id",
-            [cutoff],
-        )
-    ]
+    user_ids = read_candidates(warehouse, cutoff).user_ids.tolist()
     model = LoadedModel(warehouse, cutoff)
     doors: dict[str, Door] = {
         TABLE: lambda connection, user_id: published(connection, user_id, cutoff),
