@@ -18,7 +18,7 @@
     {%- endif -%}
 {%- endfor -%}
 with sampled_pairs as (
-    {{ profiled_pairs(pairs) }}
+    select * from {{ pairs }}
 ),
 
 weeks as (

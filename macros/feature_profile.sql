@@ -1,4 +1,4 @@
-{# The distribution of features of a pair mart, per cutoff. `features` is a list from
+{# The distribution of features of sampled pairs, per cutoff. `features` is a list from
    profiled_features. Quantities get one wide row of aggregates per cutoff in a single
    pass over the sampled pairs, which is then turned into one row per feature; texts are
    counted by value. #}
@@ -12,7 +12,7 @@
 {%- endfor -%}
 {%- set levels = [0.01, 0.25, 0.5, 0.75, 0.99] -%}
 with sampled_pairs as (
-    {{ profiled_pairs(pairs) }}
+    select * from {{ pairs }}
 ),
 
 measured as (
@@ -152,18 +152,4 @@ select * from feature_profiles
     {%- endfor -%}
 {%- endif -%}
 {{ return(found or [('quantity', 'double', ''), ('text', 'varchar', '')]) }}
-{%- endmacro %}
-
-{# The pairs that are profiled. Keys are numbered in the order of the hashes, so the first
-   ones are users drawn at random, and a bound on the key is passed on to every mart that
-   is joined. Of their pairs those whose hashed keys begin alike: one in 16 to the power
-   of the digits. #}
-{% macro profiled_pairs(pairs) -%}
-{%- set digits = var('profile_hash_digits') -%}
-select *
-    from {{ pairs }}
-    where
-        user_id <= {{ var('profile_users') }}
-        and substring({{ dbt.hash('user_id') }}, 1, {{ digits }})
-        = substring({{ dbt.hash('coupon_id') }}, 1, {{ digits }})
 {%- endmacro %}

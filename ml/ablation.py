@@ -26,6 +26,8 @@ from ml.markdown import data_title
 from ml.models import MODELS, build
 from ml.pairs import (
     FeatureContract,
+    in_order_of_hashes,
+    places_of,
     read_candidates,
     read_contract,
     read_labels,
@@ -94,9 +96,7 @@ def ablate(options: argparse.Namespace) -> None:
         fitting, judged = selection_weeks(warehouse.cutoffs())
         parameters = _settings_of(warehouse, options.model, fingerprint)
         fitted = _fit(warehouse, fitting, options, parameters)
-        user_ids = warehouse.table(
-            "select user_id from core.dim_users order by user_id"
-        )["user_id"].to_numpy()
+        user_ids = in_order_of_hashes(warehouse, "user")
         sampled = spread_sample(len(user_ids), N_AUC_USERS)
         contract = fitted[0].model.contract_
         with step(f"judging on {len(judged)} weeks"):
@@ -186,7 +186,7 @@ def _judge(
     )
     return JudgedWeek(
         cutoff=day,
-        user=np.searchsorted(user_ids, chosen),
+        user=places_of(user_ids, chosen),
         labels=labels[rows],
         scores=score_variants(fitted, batches, (len(rows), candidates.shape[1])),
         is_buyer=is_buyer[rows],

@@ -11,7 +11,12 @@ import numpy as np
 from ml import metrics
 from ml.judged import read_judged_week
 from ml.models import build
-from ml.pairs import read_contract, read_training_set
+from ml.pairs import (
+    in_order_of_hashes,
+    places_of,
+    read_contract,
+    read_training_set,
+)
 from ml.progress import note, step
 from ml.recipes import Recipe
 from ml.warehouse import Warehouse, WarehouseError
@@ -76,12 +81,10 @@ def precision_by_week(
     Returns
     -------
     ndarray of float64, shape (n_weeks, n_recipes, n_users)
-        AP@10 of all users of user_list, ascending by ``user_id``; who bought no
+        AP@10 of all users of user_list, in the order of their hashes; who bought no
         candidate has 0.
     """
-    user_ids = warehouse.table("select user_id from core.dim_users order by user_id")[
-        "user_id"
-    ].to_numpy()
+    user_ids = in_order_of_hashes(warehouse, "user")
     found = np.zeros((len(judged), len(recipes), len(user_ids)))
     for of_week, day in zip(found, judged, strict=True):
         with step(f"comparing on the week from {day}"):
@@ -89,7 +92,7 @@ def precision_by_week(
             contract = read_contract(warehouse, earlier)
             training = read_training_set(warehouse, contract, earlier)
             week = read_judged_week(warehouse, contract, day)
-            place = np.searchsorted(user_ids, week.user_ids)
+            place = places_of(user_ids, week.user_ids)
             for of_recipe, recipe in zip(of_week, recipes, strict=True):
                 model = build(recipe.model_name, recipe.parameters, random_state)
                 of_recipe[place] = week.average_precision(model.fit(training))

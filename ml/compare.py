@@ -24,7 +24,7 @@ from ml.judged import read_judged_week, selection_weeks
 from ml.markdown import data_title
 from ml.models import build
 from ml.models.blend import MEMBERS
-from ml.pairs import read_contract, read_training_set
+from ml.pairs import in_order_of_hashes, read_contract, read_training_set
 from ml.progress import step
 from ml.publish import insert_rows
 from ml.questions import QUESTIONS
@@ -119,9 +119,7 @@ def _fit(
         contract = read_contract(warehouse, fitting)
         training = read_training_set(warehouse, contract, fitting)
         weeks = [read_judged_week(warehouse, contract, day) for day in judged]
-        user_ids = warehouse.table(
-            "select user_id from core.dim_users order by user_id"
-        )["user_id"].to_numpy()
+        user_ids = in_order_of_hashes(warehouse, "user")
     fits = {}
     for name, of_model in parameters.items():
         with step(f"fitting {name}"):

@@ -11,7 +11,7 @@ import numpy as np
 from ml import metrics
 from ml.judged import JudgedWeek
 from ml.models import PurchaseModel
-from ml.pairs import TrainingSet
+from ml.pairs import TrainingSet, places_of
 from ml.progress import note
 from ml.questions import Option
 
@@ -74,7 +74,7 @@ def fit_option(
     build
         Returns an unfitted model with these hyper-parameters on top of its own.
     user_ids : ndarray
-        All users of user_list, ascending.
+        All users of user_list, in the order of their hashes.
     """
     rows = option.rows(training)
     used = training if rows.all() else training.take(rows)
@@ -83,7 +83,7 @@ def fit_option(
     seconds = time.perf_counter() - started
     precision = np.zeros(len(user_ids))
     for week in weeks:
-        place = np.searchsorted(user_ids, week.user_ids)
+        place = places_of(user_ids, week.user_ids)
         precision[place] += week.average_precision(model) / len(weeks)
     note(f"{option.name} {precision.mean():.5f} {seconds:.0f} s")
     return Fit(

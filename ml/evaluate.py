@@ -14,6 +14,7 @@ import numpy as np
 
 from ml import metrics
 from ml.grid import ScoredGrid
+from ml.pairs import in_order_of_hashes, places_of
 from ml.warehouse import Warehouse
 
 CHEAP_YEN = 100
@@ -42,7 +43,7 @@ class Context:
     n_users : int
         Users of user_list, candidates or not.
     position : ndarray of intp, shape (n_candidate_users,)
-        Place of each candidate among all users, in the order of ``user_id``.
+        Place of each candidate among all users, in the order of their hashes.
     user_slices : dict of ndarray of bool, shape (n_candidate_users,)
     genre : ndarray of object, shape (n_coupons,)
     is_cheap : ndarray of bool, shape (n_coupons,)
@@ -66,7 +67,7 @@ class PerUser:
     Attributes
     ----------
     precision : dict of ndarray of float64, shape (n_users,)
-        Per model, in the order of ``user_id``.
+        Per model, in the order of the users' hashes.
     dear_precision : dict of ndarray of float64, shape (n_users,)
         The same among the coupons above 100 yen alone.
     """
@@ -80,12 +81,17 @@ def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
     cutoff = [grid.candidates.cutoff]
     users = warehouse.table(
         "select user_sex, user_age, is_prefecture_known, n_user_purchases "
-        "from features.feature_users where cutoff_date = ? order by user_id",
+        "from features.feature_users as candidates "
+        "inner join core.dim_users as users on candidates.user_id = users.user_id "
+        "where cutoff_date = ? order by user_hash",
         cutoff,
     )
     coupons = warehouse.table(
-        "select genre, discount_price_yen from features.feature_coupons "
-        "where cutoff_date = ? order by coupon_id",
+        "select candidates.genre, candidates.discount_price_yen "
+        "from features.feature_coupons as candidates "
+        "inner join core.dim_coupons as coupons "
+        "on candidates.coupon_id = coupons.coupon_id "
+        "where cutoff_date = ? order by coupon_hash",
         cutoff,
     )
     viewed = warehouse.table(
@@ -93,8 +99,7 @@ def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
         "where cutoff_date = ?",
         cutoff,
     )
-    everyone = warehouse.table("select user_id from core.dim_users order by user_id")
-    position = np.searchsorted(everyone["user_id"].to_numpy(), grid.candidates.user_ids)
+    everyone = in_order_of_hashes(warehouse, "user")
     sex, age, known, history = (
         users[name].to_numpy(zero_copy_only=False) for name in users.column_names
     )
@@ -114,12 +119,12 @@ def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
         slices[name] = (history >= low) & (history <= high)
     was_viewed = np.zeros(grid.candidates.shape, dtype=bool)
     was_viewed[
-        np.searchsorted(grid.candidates.user_ids, viewed["user_id"].to_numpy()),
-        np.searchsorted(grid.candidates.coupon_ids, viewed["coupon_id"].to_numpy()),
+        places_of(grid.candidates.user_ids, viewed["user_id"].to_numpy()),
+        places_of(grid.candidates.coupon_ids, viewed["coupon_id"].to_numpy()),
     ] = True
     return Context(
         len(everyone),
-        position,
+        places_of(everyone, grid.candidates.user_ids),
         slices,
         coupons["genre"].to_numpy(zero_copy_only=False),
         coupons["discount_price_yen"].to_numpy() <= CHEAP_YEN,

@@ -54,8 +54,9 @@ def read_examples(warehouse: Warehouse, last: dt.date) -> Examples:
         There are none.
     """
     found = warehouse.table(
-        "select * from ml.next_genre_examples where cutoff_date <= ? "
-        "order by cutoff_date, user_id",
+        "select examples.* from ml.next_genre_examples as examples "
+        "inner join core.dim_users as users on examples.user_id = users.user_id "
+        "where examples.cutoff_date <= ? order by examples.cutoff_date, user_hash",
         [last],
     )
     if not len(found):

@@ -116,7 +116,7 @@ def _build(environment: Mapping[str, str], *selected: str) -> None:
         *(dbt_command(), "build", "--quiet", *selected),
         *("--exclude-resource-type", "test", "unit_test"),
         # every pair of such small worlds, about as many as of the real data
-        *("--vars", "{profile_hash_digits: 0}"),
+        *("--vars", "{profile_pair_share: 1}"),
     ]
     run_measured("dbt build", command, environment)
 

@@ -166,7 +166,7 @@ class Features:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """Labelled pairs, ordered by cutoff, user and coupon.
+    """Labelled pairs, ordered by cutoff and the hashes of user and coupon.
 
     Attributes
     ----------
@@ -286,8 +286,10 @@ def read_training_set(
 ) -> TrainingSet:
     """Read the sampled pairs of some labelled cutoffs.
 
-    The rows come back in the order of their keys, whatever order the engine used.
+    The rows come back in the order of their hashes, whatever order the engine used and
+    whatever keys they have.
     """
+    users, coupons = (in_order_of_hashes(warehouse, key) for key in ("user", "coupon"))
     sizes = dict(
         warehouse.rows(
             "select cutoff_date, count(*) from ml.training_pairs group by cutoff_date"
@@ -320,7 +322,7 @@ def read_training_set(
         user_id, coupon_id = (
             week[name].to_numpy() for name in ("user_id", "coupon_id")
         )
-        order = np.lexsort((coupon_id, user_id))
+        order = np.lexsort((places_of(coupons, coupon_id), places_of(users, user_id)))
         rows = slice(start, start + len(order))
         start += len(order)
         features = encode(week, contract)
@@ -351,18 +353,49 @@ def has_views(warehouse: Warehouse) -> bool:
     return n_unknown == 0
 
 
+def in_order_of_hashes(
+    warehouse: Warehouse, key: str, cutoff: dt.date | None = None
+) -> np.ndarray:
+    """Return the ids of users or coupons in the order of their hashes, int32.
+
+    Parameters
+    ----------
+    key
+        ``user`` or ``coupon``.
+    cutoff
+        Only the candidates of this cutoff; by default all that are listed.
+    """
+    candidates = (
+        f"inner join features.feature_{key}s using ({key}_id) where cutoff_date = ?"
+    )
+    return warehouse.table(
+        f"select {key}_id as id from core.dim_{key}s "
+        f"{candidates if cutoff else ''} order by {key}_hash",
+        [cutoff] if cutoff else [],
+    )["id"].to_numpy()
+
+
+def places_of(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return where each wanted id stands among ids that are in no order of their own.
+
+    Parameters
+    ----------
+    ids : ndarray of int, shape (n,)
+        Small positive numbers, each once.
+    wanted : ndarray of int, any shape
+        Some of them.
+    """
+    place = np.full(ids.max(initial=0) + 1, -1)
+    place[ids] = np.arange(len(ids))
+    return place[wanted]
+
+
 def read_candidates(warehouse: Warehouse, cutoff: dt.date) -> Candidates:
     """Read the users and coupons of one cutoff, in the order of their hashes."""
-    # keys are numbered in the order of the hashes
-    users, coupons = (
-        warehouse.table(
-            f"select {key}_id as id from features.feature_{key}s "
-            f"where cutoff_date = ? order by {key}_id",
-            [cutoff],
-        )["id"].to_numpy()
-        for key in ("user", "coupon")
+    return Candidates(
+        cutoff,
+        *(in_order_of_hashes(warehouse, key, cutoff) for key in ("user", "coupon")),
     )
-    return Candidates(cutoff, users, coupons)
 
 
 def read_labels(warehouse: Warehouse, candidates: Candidates) -> np.ndarray:
@@ -374,8 +407,8 @@ def read_labels(warehouse: Warehouse, candidates: Candidates) -> np.ndarray:
     )
     labels = np.zeros(candidates.shape, dtype=bool)
     labels[
-        _positions(candidates.user_ids, bought["user_id"].to_numpy()),
-        _positions(candidates.coupon_ids, bought["coupon_id"].to_numpy()),
+        places_of(candidates.user_ids, bought["user_id"].to_numpy()),
+        places_of(candidates.coupon_ids, bought["coupon_id"].to_numpy()),
     ] = True
     return labels
 
@@ -415,7 +448,7 @@ def stream_candidates(
         query, [candidates.cutoff], batch_rows, join_as_written=True
     ):
         rows, columns = (
-            _positions(ids, batch.column(key).to_numpy())
+            places_of(ids, batch.column(key).to_numpy())
             for ids, key in (
                 (candidates.user_ids, "user_id"),
                 (candidates.coupon_ids, "coupon_id"),
@@ -457,7 +490,7 @@ def _read_level(
     _fill(read, pairs, names)
     columns = contract.places(names)
     values = np.full((len(columns), len(ids)), np.nan, dtype=np.float32)
-    found = _positions(ids, pairs[f"{level}_id"].to_numpy())
+    found = places_of(ids, pairs[f"{level}_id"].to_numpy())
     values[:, found] = read.values[:, columns].T
     return dict(zip(columns, values, strict=True))
 
@@ -498,9 +531,11 @@ def read_person(
     # a literal is taken down to the marts before they are joined
     pairs = warehouse.table(
         f"select coupon_id, {_list(contract.columns)} from ml.{mart} "
-        f"where cutoff_date = ? and user_id = {int(user_id)} order by coupon_id",
+        f"where cutoff_date = ? and user_id = {int(user_id)}",
         [cutoff],
     ).combine_chunks()
+    coupons = in_order_of_hashes(warehouse, "coupon", cutoff)
+    pairs = pairs.take(np.argsort(places_of(coupons, pairs["coupon_id"].to_numpy())))
     features = replace(
         encode(pairs, contract),
         users=np.zeros(pairs.num_rows, np.int32),
@@ -560,7 +595,3 @@ def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
 def _list(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
-
-def _positions(sorted_by_hash: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Return where each wanted id stands; keys are numbered in the order of hashes."""
-    return np.searchsorted(sorted_by_hash, wanted)

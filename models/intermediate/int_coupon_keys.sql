@@ -1,6 +1,9 @@
 -- grain: one row per coupon hash that occurs in any file
 {{ integer_keys('coupon_hash', 'coupon_id', [
-    ref('stg_coupons_train'), ref('stg_coupons_test'),
-    ref('stg_coupon_areas_train'), ref('stg_coupon_areas_test'),
-    ref('stg_purchases'), ref('stg_visits'),
+    (ref('stg_coupons_train'), 'sale_start_at'),
+    (ref('stg_coupons_test'), 'sale_start_at'),
+    (ref('stg_purchases'), 'purchased_at'),
+    (ref('stg_visits'), 'visited_at'),
+    (ref('stg_coupon_areas_train'), none),
+    (ref('stg_coupon_areas_test'), none),
 ]) }}

@@ -55,13 +55,10 @@ keyed as (
     select
         *,
         {{ sunday_of('sale_start_at') }} as release_week_date,
-        cast(dense_rank() over (
-            order by
-                catalog_price_yen,
-                discount_price_yen,
-                small_area nulls last,
-                genre
-        ) as integer) as shop_key_id
+        -- the first issue's key, which later ones leave as it is
+        min(coupon_id) over (
+            partition by catalog_price_yen, discount_price_yen, small_area, genre
+        ) as shop_key_id
     from translated
 )
 
