@@ -287,6 +287,23 @@
     )) stacked as {{ rows[0] | join(', ') }}
 {%- endmacro %}
 
+{# A number that depends on all columns of all rows of a relation, whatever their order. #}
+{% macro sum_of_row_hashes(relation) -%}
+    {{ return(adapter.dispatch('sum_of_row_hashes', 'ponpare')(relation)) }}
+{%- endmacro %}
+
+{% macro default__sum_of_row_hashes(relation) -%}
+    sum(hash({{ relation }}))
+{%- endmacro %}
+
+{% macro bigquery__sum_of_row_hashes(relation) -%}
+    sum(cast(farm_fingerprint(to_json_string({{ relation }})) as bignumeric))
+{%- endmacro %}
+
+{% macro spark__sum_of_row_hashes(relation) -%}
+    sum(cast(xxhash64(struct({{ relation }}.*)) as decimal(38, 0)))
+{%- endmacro %}
+
 {# Statements that make the raw files known before a build: none where they are loaded, or
    where a plugin does it. #}
 {% macro register_raw_files() -%}

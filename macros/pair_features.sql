@@ -1,8 +1,9 @@
 {# Every feature of (cutoff_date, user_id, coupon_id) pairs, for training and scoring
    alike: the narrow feature marts are joined here and nowhere else. `pairs` is the name
    of a CTE or relation with the three keys, `columns` what else to carry along. With
-   `part` only the cutoffs of one part in `training_parts` are read. With `newcomers` the
-   users are those of feature_newcomers, of whom nothing has been seen yet. #}
+   `part` only those cutoffs to build are read that belong to one part, or to any. With
+   `newcomers` the users are those of feature_newcomers, of whom nothing has been seen
+   yet. #}
 {% macro pair_features(pairs, columns=[], part=none, newcomers=false) -%}
 {%- set (users, activity, places) = ('feature_newcomers',) * 3 if newcomers
     else ('feature_users', 'feature_user_activity', 'feature_user_places') %}

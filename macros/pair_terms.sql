@@ -121,8 +121,8 @@ case users.user_sex
                 )
 {%- endmacro %}
 
-{# A mart, or its rows of the cutoffs of one part: week numbers that leave the same rest.
-   Each join then holds a part of the mart in memory, and not all of it. #}
+{# A mart, or its rows of those of the cutoffs to build that belong to one part, or to
+   any. Each join then holds a part of the mart in memory, and not all of it. #}
 {% macro of_part(mart, part=none) -%}
 {%- if part is none -%}
 {{ ref(mart) }}
@@ -130,11 +130,13 @@ case users.user_sex
 (
     select *
     from {{ ref(mart) }}
-    where mod(
-        cast({{ dbt.datediff("cast('2000-01-02' as date)", 'cutoff_date', 'day') }} / 7
-            as integer),
-        {{ var('training_parts') }}
-    ) = {{ part }}
+    where cutoff_date in (
+        select cutoff_date
+        from {{ ref('int_cutoffs_to_build') }}
+        {%- if part != 'any' %}
+        where part = {{ part }}
+        {%- endif %}
+    )
 )
 {%- endif -%}
 {%- endmacro %}

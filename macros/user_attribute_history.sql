@@ -83,19 +83,30 @@ changes as (
     {% endfor %}
 ),
 
+span as (
+    select
+        min(cutoff_date) as first_cutoff_date,
+        max(cutoff_date) as last_cutoff_date
+    from {{ ref('int_cutoffs_to_build') }}
+),
+
 changes_per_day as (
     select
-        user_id,
-        {{ attribute }},
-        from_date,
+        changes.user_id,
+        changes.{{ attribute }},
+        -- what changed before the first cutoff has one sum
+        greatest(changes.from_date, span.first_cutoff_date) as from_date,
         {% for name in sums -%}
-        cast(sum({{ name }}) as bigint) as {{ name }},
+        cast(sum(changes.{{ name }}) as bigint) as {{ name }},
         {% endfor -%}
-        max(purchased_date) as purchased_date,
-        max(viewed_date) as viewed_date
+        max(changes.purchased_date) as purchased_date,
+        max(changes.viewed_date) as viewed_date
     from changes
-    where from_date <= (select max(cutoff_date) from {{ ref('cutoffs') }})
-    group by all
+    inner join span on changes.from_date <= span.last_cutoff_date
+    group by
+        changes.user_id,
+        changes.{{ attribute }},
+        greatest(changes.from_date, span.first_cutoff_date)
 ),
 
 running as (
@@ -131,7 +142,7 @@ cutoffs as (
             ) }}
             / cast({{ half_life }} as {{ sql_type('double') }})
         ) as decay
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     cross join first_day
 ),
 

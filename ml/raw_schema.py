@@ -1,4 +1,4 @@
-"""The schema ``raw``: a view over each raw file, and what the loader found."""
+"""The schema ``raw``: a view over each raw file, what was found, and the project's code."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from duckdb import DuckDBPyConnection
 
 from ml import raw_files
+from ml.version import code_fingerprint
 
 
 def create(conn: DuckDBPyConnection, files: Sequence[raw_files.RawFile]) -> None:
@@ -40,6 +41,7 @@ def create(conn: DuckDBPyConnection, files: Sequence[raw_files.RawFile]) -> None
             for row in file.facts.malformed
         ],
     )
+    _fill(conn, "project_code (fingerprint varchar)", [(code_fingerprint(),)])
     conn.commit()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import tomllib
 
@@ -25,3 +26,17 @@ def code_version() -> str:
     except OSError:
         return version
     return f"{version} {described.stdout.strip()}".strip()
+
+
+def code_fingerprint() -> str:
+    """Return the SHA-256 of what marts are made by: SQL, YAML and seeds of the project."""
+    digest = hashlib.sha256()
+    files = [settings.PROJECT_DIR / "dbt_project.yml"]
+    for directory in ("models", "macros", "seeds"):
+        files += (settings.PROJECT_DIR / directory).rglob("*")
+    for path in sorted(files):
+        if path.is_file():
+            name = path.relative_to(settings.PROJECT_DIR).as_posix()
+            digest.update(f"{name}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

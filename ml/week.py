@@ -4,7 +4,7 @@ The champion's last model file scores the week if fewer than --refit-after label
 weeks have come that it was not fitted on; otherwise `python -m ml.train` fits and
 evaluates anew. A step that was finished for this cutoff, these files and this version
 of the code is not repeated, so that a job that broke off goes on where it stood;
---again repeats all. One line a step goes to standard output, everything else to the
+--again repeats all. The build computes the weeks that are new or have changed. One line a step goes to standard output, everything else to the
 log that the first line names.
 
 Exit codes: 0 done, 1 a step failed, 2 the command line is wrong, 3 done and
@@ -105,7 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "learned from; 1 fits every week (default: %(default)s)",
     )
     parser.add_argument(
-        "--again", action="store_true", help="repeat the steps that are finished"
+        "--again",
+        action="store_true",
+        help="repeat the steps that are finished, and compute all weeks anew",
     )
     options = parser.parse_args(arguments)
     if options.refit_after < 1:
@@ -173,7 +175,10 @@ def _run_steps(
     options: argparse.Namespace, progress: Progress, log: Path, output: int
 ) -> int:
     dbt = dbt_command()
-    _step("build", [dbt, "build"], progress, log, output)
+    build = [dbt, "build", "--exclude-resource-type", "unit_test"]
+    if not options.again:
+        build += ["--vars", "{incremental: true}"]
+    _step("build", build, progress, log, output)
     plan = plan_week(options.cutoff, options.refit_after)
     cutoff = ["--cutoff", str(plan.cutoff)]
     if "publish" not in progress.done:

@@ -10,6 +10,6 @@ select
     cutoffs.cutoff_date,
     cutoffs.n_coupons,
     candidates.n_candidates
-from {{ ref('cutoffs') }} as cutoffs
+from {{ ref('int_cutoffs_to_build') }} as cutoffs
 left join candidates on cutoffs.cutoff_date = candidates.cutoff_date
 where cutoffs.n_coupons != coalesce(candidates.n_candidates, 0)

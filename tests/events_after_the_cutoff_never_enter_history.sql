@@ -13,7 +13,7 @@ earlier_days as (
         cutoffs.cutoff_date,
         count(purchases.purchase_hash) as n_purchases,
         sum(purchases.spend_yen) as spend_yen
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     left join {{ ref('fct_purchases') }} as purchases
         on
             cutoffs.cutoff_date > purchases.purchase_date

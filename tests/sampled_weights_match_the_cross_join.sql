@@ -6,7 +6,7 @@ with candidate_pairs as (
     select
         cutoffs.cutoff_date,
         count(*) * cast(max(cutoffs.n_coupons) as bigint) as n_pairs
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     inner join {{ ref('int_candidate_users') }} as users
         on cutoffs.cutoff_date = users.cutoff_date
     where cutoffs.is_labelled

@@ -5,7 +5,7 @@ with released as (
         coupons.attribute,
         coupons.attribute_value,
         count(*) as n_coupons
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     inner join {{ ref('int_coupon_attributes') }} as coupons
         on coupons.sale_start_at < cutoffs.cutoff_at
     group by all

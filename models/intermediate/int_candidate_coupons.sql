@@ -4,7 +4,7 @@ select
     coupons.coupon_id,
     coupons.coupon_hash,
     {{ text_seed('coupons.coupon_hash') }} as coupon_seed
-from {{ ref('cutoffs') }} as cutoffs
+from {{ ref('int_cutoffs_to_build') }} as cutoffs
 inner join {{ ref('dim_coupons') }} as coupons
     on
         coupons.sale_start_at >= cutoffs.cutoff_at

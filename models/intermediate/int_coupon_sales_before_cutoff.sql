@@ -3,7 +3,7 @@ with cutoffs as (
     select
         *,
         {{ dbt.dateadd('day', -28, 'cutoff_at') }} as recent_from_at
-    from {{ ref('cutoffs') }}
+    from {{ ref('int_cutoffs_to_build') }}
 ),
 
 released as (

@@ -6,7 +6,7 @@ with weights as (
         weeks.prefecture,
         sum(weeks.place_weight) as place_weight,
         max(weeks.known_from_date) as last_known_date
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     inner join {{ ref('int_user_prefecture_weeks') }} as weeks
         on cutoffs.cutoff_date >= weeks.known_from_date
     where weeks.place_weight > 0

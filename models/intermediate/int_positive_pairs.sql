@@ -3,7 +3,7 @@ select distinct
     cutoffs.cutoff_date,
     users.user_id,
     coupons.coupon_id
-from {{ ref('cutoffs') }} as cutoffs
+from {{ ref('int_cutoffs_to_build') }} as cutoffs
 inner join {{ ref('fct_purchases') }} as purchases
     on
         purchases.purchased_at >= cutoffs.cutoff_at

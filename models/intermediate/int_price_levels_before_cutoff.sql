@@ -2,7 +2,7 @@
 {%- set min_coupons = var('price_reference_min_coupons') %}
 
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
 ),
 
 coupons as (

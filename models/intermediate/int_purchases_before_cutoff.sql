@@ -2,7 +2,7 @@
 {{ config(materialized='view') }}
 
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
 ),
 
 purchases as (

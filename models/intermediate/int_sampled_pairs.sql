@@ -2,7 +2,7 @@
 {%- set modulus = 2147483647 %}
 
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
     where is_labelled
 ),
 

@@ -1,15 +1,28 @@
 -- grain: one row per cutoff, segment, attribute and candidate's value of earlier events
-with weeks as (
+with span as (
+    select
+        min(cutoff_date) as first_cutoff_date,
+        max(cutoff_date) as last_cutoff_date
+    from {{ ref('int_cutoffs_to_build') }}
+),
+
+weeks as (
     select
         users.segment,
         weeks.attribute,
         weeks.attribute_value,
-        weeks.known_from_date as from_date,
+        -- what happened before the first cutoff has one sum
+        greatest(weeks.known_from_date, span.first_cutoff_date) as from_date,
         sum(weeks.purchase_millionths) as purchase_millionths,
         sum(weeks.view_millionths) as view_millionths
     from {{ ref('int_user_attribute_weeks') }} as weeks
+    inner join span on weeks.known_from_date <= span.last_cutoff_date
     inner join {{ ref('dim_users') }} as users on weeks.user_id = users.user_id
-    group by all
+    group by
+        users.segment,
+        weeks.attribute,
+        weeks.attribute_value,
+        greatest(weeks.known_from_date, span.first_cutoff_date)
 ),
 
 running as (

@@ -2,7 +2,7 @@
 {%- set prior_weeks = var('segment_prior_weeks') %}
 
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
 ),
 
 active_weeks as (

@@ -13,7 +13,7 @@ with weeks as (
             {{ dbt.datediff('weeks.week_start_date', 'cutoffs.cutoff_date', 'day') }}
             / 7 as integer
         ) as weeks_ago
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     inner join {{ ref('int_user_weeks') }} as weeks
         on cutoffs.cutoff_date > weeks.week_start_date
 ),
@@ -79,7 +79,7 @@ user_activity as (
             - {{ epoch_seconds('history.last_visited_at') }}
         ) / 86400.0) as integer) as days_since_last_view
     from {{ ref('int_candidate_users') }} as candidates
-    inner join {{ ref('cutoffs') }} as cutoffs
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
         on candidates.cutoff_date = cutoffs.cutoff_date
     inner join {{ ref('dim_users') }} as users
         on candidates.user_id = users.user_id

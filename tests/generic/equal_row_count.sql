@@ -4,7 +4,8 @@
     with counts as (
         select
             (select count(*) from {{ model }}) as n_rows,
-            (select count(*) from {{ compare_model }}) as n_rows_compared
+            (select count(*) from {{ get_where_subquery(compare_model) }})
+                as n_rows_compared
     )
 
     select * from counts

@@ -69,7 +69,7 @@ NO_GRAIN_TEST = {
 
 PAIR_MARTS = ("training_pairs", "scoring_pairs")
 #: Those that hold what is known before the target week only.
-SCORED = ("scoring_pairs", "newcomer_pairs")
+SCORED = ("scoring_pairs", "newcomer_pairs", "profiled_pairs")
 ROLES = {"key", "label", "weight", "feature", "score", "info"}
 #: Columns that would give the outcome away or that name somebody.
 NEVER_A_FEATURE = re.compile(

@@ -2,7 +2,7 @@
 {%- set days = usability_days() %}
 
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
 ),
 
 coupons as (

@@ -84,7 +84,7 @@ popularity_features as (
                 then cast(coalesce(early_viewers.n_viewers, 0) as integer)
         end as n_early_viewers
     from candidates
-    inner join {{ ref('cutoffs') }} as cutoffs
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
         on candidates.cutoff_date = cutoffs.cutoff_date
     left join early_viewers on candidates.coupon_id = early_viewers.coupon_id
     {%- for name in names %}

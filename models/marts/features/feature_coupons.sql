@@ -1,6 +1,6 @@
 -- grain: one row per cutoff and coupon whose sale starts in its target week
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
 ),
 
 coupons as (

@@ -10,6 +10,8 @@ history as (
         sum(weeks.n_purchases) as n_purchases,
         sum(weeks.n_views) as n_views
     from {{ ref('feature_user_places') }} as places
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
+        on places.cutoff_date = cutoffs.cutoff_date
     inner join {{ ref('int_user_prefecture_weeks') }} as weeks
         on
             places.user_id = weeks.user_id
@@ -38,7 +40,7 @@ shares as (
         {%- if not loop.last %},
         {% endif %}
         {%- endfor %}
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     cross join bins
     left join history
         on

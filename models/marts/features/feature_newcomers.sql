@@ -10,6 +10,7 @@ with users as (
         is_prefecture_known,
         segment
     from {{ ref('feature_users') }}
+    where cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
 ),
 
 -- the share of weeks with a purchase that stands in for a history
@@ -80,7 +81,7 @@ newcomers as (
         cast(null as {{ dbt.type_string() }}) as inferred_prefecture,
         cast(null as {{ sql_type('double') }}) as inference_certainty
     from users
-    inner join {{ ref('cutoffs') }} as cutoffs
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
         on users.cutoff_date = cutoffs.cutoff_date
     inner join rhythm on users.cutoff_date = rhythm.cutoff_date
 )

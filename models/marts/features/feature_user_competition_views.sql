@@ -5,6 +5,7 @@ with competitions as (
         genre,
         prefecture
     from {{ ref('feature_coupons') }}
+    where cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
 ),
 
 -- views of coupons whose sale has begun; of later ones see feature_user_coupon_views

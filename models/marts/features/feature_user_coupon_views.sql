@@ -26,7 +26,7 @@ user_coupon_views as (
             - {{ epoch_seconds('previews.last_visited_at') }}
         ) / cast(3600 as {{ sql_type('double') }}) as hours_since_coupon_view
     from previews
-    inner join {{ ref('cutoffs') }} as cutoffs
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
         on previews.cutoff_date = cutoffs.cutoff_date
     inner join {{ ref('int_candidate_users') }} as users
         on

@@ -8,7 +8,9 @@ with places as (
         user_id,
         working_prefecture
     from {{ ref('feature_user_places') }}
-    where working_prefecture is not null
+    where
+        working_prefecture is not null
+        and cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
 ),
 
 distances as (

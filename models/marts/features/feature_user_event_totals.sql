@@ -30,7 +30,7 @@ event_totals as (
         {%- if not loop.last %},
         {% endif %}
         {%- endfor %}
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     inner join weeks on cutoffs.cutoff_date >= weeks.known_from_date
     group by cutoffs.cutoff_date, cutoffs.has_visit_log, weeks.user_id
 )

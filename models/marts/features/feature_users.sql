@@ -1,6 +1,6 @@
 -- grain: one row per cutoff and user registered before it
 with cutoffs as (
-    select * from {{ ref('cutoffs') }}
+    select * from {{ ref('int_cutoffs_to_build') }}
 ),
 
 users as (

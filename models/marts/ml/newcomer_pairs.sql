@@ -7,7 +7,7 @@ with candidate_pairs as (
         users.user_id,
         coupons.coupon_id
     from {{ ref('feature_newcomers') }} as users
-    inner join {{ ref('int_candidate_coupons') }} as coupons
+    inner join {{ ref('feature_coupons') }} as coupons
         on users.cutoff_date = coupons.cutoff_date
 )
 

@@ -7,7 +7,7 @@ with next_purchases as (
         cutoffs.cutoff_date,
         purchases.user_id,
         coupons.genre
-    from {{ ref('cutoffs') }} as cutoffs
+    from {{ ref('int_cutoffs_to_build') }} as cutoffs
     inner join {{ ref('fct_purchases') }} as purchases
         on
             purchases.purchased_at >= cutoffs.cutoff_at
@@ -34,6 +34,7 @@ genre_histories as (
         {% endfor -%}
         user_id
     from {{ ref('feature_user_genres') }}
+    where cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
     group by cutoff_date, user_id
 ),
 

@@ -6,8 +6,8 @@ with candidate_pairs as (
         users.cutoff_date,
         users.user_id,
         coupons.coupon_id
-    from {{ ref('int_candidate_users') }} as users
-    inner join {{ ref('int_candidate_coupons') }} as coupons
+    from {{ ref('feature_users') }} as users
+    inner join {{ ref('feature_coupons') }} as coupons
         on users.cutoff_date = coupons.cutoff_date
 )
 

@@ -1,4 +1,4 @@
 -- grain: one row per cutoff and feature
 {{ config(materialized='table') }}
 
-{{ feature_profile(ref('int_profiled_pairs'), profiled_features('scoring_pairs')) }}
+{{ feature_profile(ref('profiled_pairs'), profiled_features('scoring_pairs')) }}

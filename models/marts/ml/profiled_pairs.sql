@@ -1,4 +1,4 @@
--- grain: one row per cutoff, user and coupon whose features are profiled
+-- grain: one row per cutoff, user and coupon of the sample
 {%- set modulus = 2147483647 %}
 
 with users as (
@@ -14,7 +14,7 @@ with users as (
 ),
 
 -- the product of two seeds modulo a prime spreads evenly over 1 .. modulus - 1
-profiled_pairs as (
+chosen_pairs as (
     select
         users.cutoff_date,
         users.user_id,
@@ -28,4 +28,4 @@ profiled_pairs as (
         <= {{ var('profile_pair_share') }} * ({{ modulus }} - 1)
 )
 
-{{ pair_features('profiled_pairs') }}
+{{ pair_features('chosen_pairs', part='any') }}

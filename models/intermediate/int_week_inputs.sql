@@ -1,0 +1,71 @@
+-- grain: one row per week in which anything happened that features or labels are made of
+with registrations as (
+    select
+        user_id,
+        user_hash,
+        sex,
+        age,
+        segment,
+        prefecture,
+        prefecture_status,
+        registered_at
+    from {{ ref('dim_users') }}
+),
+
+withdrawals as (
+    select
+        user_id,
+        withdrawn_at
+    from {{ ref('dim_users') }}
+    where withdrawn_at is not null
+),
+
+coupons as (
+    select * from {{ ref('dim_coupons') }}
+),
+
+areas as (
+    select
+        coupons.release_week_date,
+        areas.*
+    from {{ ref('bridge_coupon_areas') }} as areas
+    inner join coupons on areas.coupon_id = coupons.coupon_id
+),
+
+purchases as (
+    select * from {{ ref('fct_purchases') }}
+),
+
+visits as (
+    select * from {{ ref('fct_visits') }}
+),
+
+hashed as (
+    {% for relation, week in [
+        ('registrations', sunday_of('registered_at')),
+        ('withdrawals', sunday_of('withdrawn_at')),
+        ('coupons', 'release_week_date'),
+        ('areas', 'release_week_date'),
+        ('purchases', sunday_of('purchased_at')),
+        ('visits', sunday_of('visited_at')),
+    ] -%}
+    select
+        {{ week }} as week_start_date,
+        {{ sum_of_row_hashes(relation) }} as hash_sum
+    from {{ relation }}
+    group by {{ week }}
+    {% if not loop.last -%}
+    union all
+    {% endif -%}
+    {% endfor -%}
+),
+
+week_inputs as (
+    select
+        week_start_date,
+        sum(hash_sum) as hash_sum
+    from hashed
+    group by week_start_date
+)
+
+select * from week_inputs
