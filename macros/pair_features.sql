@@ -1,10 +1,11 @@
 {# Every feature of (cutoff_date, user_id, coupon_id) pairs, for training and scoring
    alike: the narrow feature marts are joined here and nowhere else. `pairs` is the name
    of a CTE or relation with the three keys, `columns` what else to carry along. With
-   `part` only those cutoffs to build are read that belong to one part, or to any. With
-   `newcomers` the users are those of feature_newcomers, of whom nothing has been seen
-   yet. #}
-{% macro pair_features(pairs, columns=[], part=none, newcomers=false) -%}
+   `part` only those cutoffs to build are read that belong to one part, or to any; with
+   `only_users`, the name of a CTE with a `user_id`, of the marts only what they hold of
+   these users. With `newcomers` the users are those of feature_newcomers, of whom
+   nothing has been seen yet. #}
+{% macro pair_features(pairs, columns=[], part=none, only_users=none, newcomers=false) -%}
 {%- set (users, activity, places) = ('feature_newcomers',) * 3 if newcomers
     else ('feature_users', 'feature_user_activity', 'feature_user_places') %}
 select
@@ -160,11 +161,11 @@ select
 from {{ pairs }} as pairs
 inner join {{ of_part('cutoffs', part) }} as cutoffs
     on pairs.cutoff_date = cutoffs.cutoff_date
-{{ join_users(users, 'users', part, kind='inner') }}
-{{ join_users(activity, 'activity', part, kind='inner') }}
-{{ join_users(places, 'places', part, kind='inner') }}
-{{ join_users('feature_user_profiles', 'user_profiles', part) }}
-{{ join_users('feature_user_event_totals', 'totals', part) }}
+{{ join_users(users, 'users', part, only_users, kind='inner') }}
+{{ join_users(activity, 'activity', part, only_users, kind='inner') }}
+{{ join_users(places, 'places', part, only_users, kind='inner') }}
+{{ join_users('feature_user_profiles', 'user_profiles', part, only_users) }}
+{{ join_users('feature_user_event_totals', 'totals', part, only_users) }}
 {{ join_coupons('feature_coupons', 'coupons') }}
 {{ join_coupons('feature_coupon_prices', 'prices') }}
 {{ join_coupons('feature_coupon_exposure', 'exposure') }}
@@ -176,7 +177,7 @@ inner join {{ of_part('feature_segment_coupons', part) }} as segments
         and users.segment = segments.segment
         and pairs.coupon_id = segments.coupon_id
 {%- for attribute, mart in attributes().items() %}
-left join {{ of_part(mart, part) }} as {{ mart | replace('feature_', '') }}
+left join {{ of_part(mart, part, only_users) }} as {{ mart | replace('feature_', '') }}
     on
         pairs.cutoff_date = {{ mart | replace('feature_', '') }}.cutoff_date
         and pairs.user_id = {{ mart | replace('feature_', '') }}.user_id
@@ -193,24 +194,24 @@ left join {{ ref('feature_distance_shares') }} as user_distances
         pairs.cutoff_date = user_distances.cutoff_date
         and distances.distance_bin = user_distances.distance_bin
 {%- else %}
-left join {{ of_part('feature_user_distances', part) }} as user_distances
+left join {{ of_part('feature_user_distances', part, only_users) }} as user_distances
     on
         pairs.cutoff_date = user_distances.cutoff_date
         and pairs.user_id = user_distances.user_id
         and distances.distance_bin = user_distances.distance_bin
 {%- endif %}
-left join {{ of_part('feature_user_usability', part) }} as user_usability
+left join {{ of_part('feature_user_usability', part, only_users) }} as user_usability
     on
         pairs.cutoff_date = user_usability.cutoff_date
         and pairs.user_id = user_usability.user_id
         and exposure.usability_pattern = user_usability.usability_pattern
-left join {{ of_part('feature_user_competition_views', part) }} as competition_views
+left join {{ of_part('feature_user_competition_views', part, only_users) }} as competition_views
     on
         pairs.cutoff_date = competition_views.cutoff_date
         and pairs.user_id = competition_views.user_id
         and coupons.genre = competition_views.genre
         and coupons.prefecture = competition_views.prefecture
-left join {{ of_part('feature_user_coupon_views', part) }} as coupon_views
+left join {{ of_part('feature_user_coupon_views', part, only_users) }} as coupon_views
     on
         pairs.cutoff_date = coupon_views.cutoff_date
         and pairs.user_id = coupon_views.user_id

@@ -1,8 +1,8 @@
 {# What pair_features repeats: joins on the keys of a cutoff, and terms of the pair. #}
 
 {# Join on the keys of a user at a cutoff. #}
-{% macro join_users(mart, alias, part, kind='left') -%}
-{{ kind }} join {{ of_part(mart, part) }} as {{ alias }}
+{% macro join_users(mart, alias, part, only_users, kind='left') -%}
+{{ kind }} join {{ of_part(mart, part, only_users) }} as {{ alias }}
     on
         pairs.cutoff_date = {{ alias }}.cutoff_date
         and pairs.user_id = {{ alias }}.user_id
@@ -122,8 +122,9 @@ case users.user_sex
 {%- endmacro %}
 
 {# A mart, or its rows of those of the cutoffs to build that belong to one part, or to
-   any. Each join then holds a part of the mart in memory, and not all of it. #}
-{% macro of_part(mart, part=none) -%}
+   any, and of some users. Each join then holds a part of the mart in memory, and not all
+   of it. #}
+{% macro of_part(mart, part=none, only_users=none) -%}
 {%- if part is none -%}
 {{ ref(mart) }}
 {%- else -%}
@@ -137,6 +138,9 @@ case users.user_sex
         where part = {{ part }}
         {%- endif %}
     )
+    {%- if only_users %}
+    and user_id in (select user_id from {{ only_users }})
+    {%- endif %}
 )
 {%- endif -%}
 {%- endmacro %}

@@ -3,9 +3,10 @@ with positive_pairs as (
     select
         cutoffs.is_selection,
         count(*) as n_pairs
-    from {{ ref('int_positive_pairs') }} as pairs
+    from {{ ref('training_pairs') }} as pairs
     inner join {{ ref('cutoffs') }} as cutoffs
         on pairs.cutoff_date = cutoffs.cutoff_date
+    where pairs.label
     group by cutoffs.is_selection
 ),
 
