@@ -13,7 +13,7 @@ cutoff_inputs as (
     select
         known.cutoff_date,
         {{ dbt.hash(dbt.concat([
-            'project.fingerprint', "','",
+            'files.project_fingerprint', "','",
             dbt.string_literal(variables_of_this_build()), "','",
             'cast(files.has_visit_log as ' ~ dbt.type_string() ~ ')', "','",
             'cast(cutoffs.is_labelled as ' ~ dbt.type_string() ~ ')', "','",
@@ -23,7 +23,6 @@ cutoff_inputs as (
     inner join {{ ref('cutoffs') }} as cutoffs
         on known.cutoff_date = cutoffs.cutoff_date
     cross join {{ ref('data_fingerprint') }} as files
-    cross join {{ source('ponpare', 'project_code') }} as project
 )
 
 select * from cutoff_inputs

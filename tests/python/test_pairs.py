@@ -125,8 +125,10 @@ def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(sample_world):
         candidates = read_candidates(warehouse, cutoff)
         names = ", ".join(contract.columns)
         mart = warehouse.table(
-            f"select user_id, coupon_id, {names} from ml.scoring_pairs "
-            "where cutoff_date = ? order by user_id, coupon_id",
+            f"select {names} from ml.scoring_pairs "
+            "inner join (select user_id, user_hash from core.dim_users) using (user_id) "
+            "inner join (select coupon_id, coupon_hash from core.dim_coupons) "
+            "using (coupon_id) where cutoff_date = ? order by user_hash, coupon_hash",
             [cutoff],
         )
         values = encode(mart, contract).values.reshape(*candidates.shape, -1)
