@@ -89,11 +89,13 @@ def _run(options: argparse.Namespace) -> None:
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
     cli.check_writable(options.write)
+    # the page itself, written after each size, would make a checkout a changed one
+    machine = this_machine()
     results: list[SizeResult] = []
     for users in dict.fromkeys(options.users):
         with_training = users <= options.train_up_to
         results.append(measure(users, options.seed, with_training, options.keep))
-        page = markdown(this_machine(), options.seed, results)
+        page = markdown(machine, options.seed, results)
         # a size that fails does not take those before it along
         if options.write is not None:
             write_whole(options.write, page)
