@@ -1,9 +1,9 @@
 """Measure how build and training grow with the data, and what bounds them.
 
-For each number of users: a synthetic sample, `dbt build` with all tests, `ml.train`,
-clients that ask for lists; each in a process of its own, in a directory
-data/bench-<users> that is emptied before and removed afterwards. Prints a page of
-seconds, peak memory and the slowest models.
+For each number of users: a synthetic sample, `dbt build` with all tests, the
+incremental build of a week more, `ml.train`, clients that ask for lists; each in a
+process of its own, in a directory data/bench-<users> that is emptied before and removed
+afterwards. Prints a page of seconds, peak memory and the slowest models.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ MAIN_TABLES = (
 )
 EVENTS = ("core.fct_purchases", "core.fct_visits")
 STDERR = 2
+WEEK = "a week more"
+INCREMENTAL = ("--vars", "{incremental: true}")
 N_MODELS, N_EXPLAINED, N_TESTS = 10, 5, 5
 
 
@@ -123,9 +125,11 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
     }
     python = [sys.executable, "-m"]
     sample = [*python, "ml.sample_data", "--users", str(users), "--seed", str(seed)]
+    dbt = [dbt_command(), "--quiet"]
     steps = {
         "sample": [*sample, "--out", str(directory / "sample")],
-        "dbt build": [dbt_command(), "--quiet", "build"],
+        "dbt build": [*dbt, "build"],
+        WEEK: [*dbt, "build", *INCREMENTAL, "--exclude-resource-type", "unit_test"],
     }
     if with_training:
         steps[TRAIN] = [*python, "ml.train"]
@@ -133,7 +137,13 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
     try:
         for step, command in steps.items():
             print(f"{users:,} users: {step}", file=sys.stderr, flush=True)
-            costs[step] = run_measured(step, command, environment, STDERR)
+            own = environment
+            if step == WEEK:
+                own = environment | {"DBT_TARGET_PATH": str(directory / "target-week")}
+                # as if it had been built incrementally before
+                run_measured("dbt parse", [*dbt, "parse", *INCREMENTAL], own, STDERR)
+                _forget_last_cutoffs(database)
+            costs[step] = run_measured(step, command, own, STDERR)
         # its memory would count as that of the processes started after it
         with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
             return pool.submit(inspect, users, costs, directory).result()
@@ -141,6 +151,19 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
         if not keep:
             _remove_models(database)
             shutil.rmtree(directory, ignore_errors=True)
+
+
+def _forget_last_cutoffs(database: Path) -> None:
+    """Make the last two cutoffs unfinished, as those are that a new week concerns.
+
+    The week before has got its purchases, and a week to be served has come.
+    """
+    with duckdb.connect(str(database)) as connection:
+        connection.execute(
+            "delete from intermediate.int_finished_cutoffs where cutoff_date in ("
+            "select cutoff_date from features.cutoffs "
+            "order by cutoff_date desc limit 2)"
+        )
 
 
 def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:

@@ -594,4 +594,3 @@ def _to_numpy(values: pa.Array | pa.ChunkedArray) -> np.ndarray:
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
-

@@ -1,4 +1,4 @@
-"""The schema ``raw``: a view over each raw file, what was found, and the project's code."""
+"""The schema ``raw``: a view over each raw file, and what the loader knows besides."""
 
 from __future__ import annotations
 

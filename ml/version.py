@@ -29,7 +29,7 @@ def code_version() -> str:
 
 
 def code_fingerprint() -> str:
-    """Return the SHA-256 of what marts are made by: SQL, YAML and seeds of the project."""
+    """Return the SHA-256 of what makes the marts: the project's SQL, YAML and seeds."""
     digest = hashlib.sha256()
     files = [settings.PROJECT_DIR / "dbt_project.yml"]
     for directory in ("models", "macros", "seeds"):

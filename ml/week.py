@@ -1,11 +1,11 @@
 """The weekly job: build what is new, fit or reuse the champion, score, report, monitor.
 
-The champion's last model file scores the week if fewer than --refit-after labelled
-weeks have come that it was not fitted on; otherwise `python -m ml.train` fits and
-evaluates anew. A step that was finished for this cutoff, these files and this version
-of the code is not repeated, so that a job that broke off goes on where it stood;
---again repeats all. The build computes the weeks that are new or have changed. One line a step goes to standard output, everything else to the
-log that the first line names.
+The build computes the weeks that are new or have changed. The champion's last model
+file scores the week if fewer than --refit-after labelled weeks have come that it was
+not fitted on; otherwise `python -m ml.train` fits and evaluates anew. A step that was
+finished for this cutoff, these files and this version of the code is not repeated, so
+that a job that broke off goes on where it stood; --again repeats all. One line a step
+goes to standard output, everything else to the log that the first line names.
 
 Exit codes: 0 done, 1 a step failed, 2 the command line is wrong, 3 done and
 `python -m ml.monitor` raised alarms, 4 another weekly job is at work on this warehouse.

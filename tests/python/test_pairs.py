@@ -126,7 +126,8 @@ def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(sample_world):
         names = ", ".join(contract.columns)
         mart = warehouse.table(
             f"select {names} from ml.scoring_pairs "
-            "inner join (select user_id, user_hash from core.dim_users) using (user_id) "
+            "inner join (select user_id, user_hash from core.dim_users) "
+            "using (user_id) "
             "inner join (select coupon_id, coupon_hash from core.dim_coupons) "
             "using (coupon_id) where cutoff_date = ? order by user_hash, coupon_hash",
             [cutoff],
