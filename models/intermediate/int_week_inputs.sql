@@ -1,4 +1,4 @@
--- grain: one row per week in which anything happened that features or labels are made of
+-- grain: one row per week in which anything happened that features are made of
 with registrations as (
     select
         user_id,

@@ -3,14 +3,15 @@
 
 with users as (
     select distinct
-        cutoff_date,
-        user_sex,
-        user_age,
-        user_prefecture,
-        is_prefecture_known,
-        segment
-    from {{ ref('feature_users') }}
-    where cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
+        users.cutoff_date,
+        users.user_sex,
+        users.user_age,
+        users.user_prefecture,
+        users.is_prefecture_known,
+        users.segment
+    from {{ ref('feature_users') }} as users
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
+        on users.cutoff_date = cutoffs.cutoff_date
 ),
 
 -- the share of weeks with a purchase that stands in for a history

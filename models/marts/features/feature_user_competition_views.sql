@@ -1,11 +1,12 @@
 -- grain: one row per cutoff, user, genre and prefecture of candidates viewed before it
 with competitions as (
     select distinct
-        cutoff_date,
-        genre,
-        prefecture
-    from {{ ref('feature_coupons') }}
-    where cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
+        coupons.cutoff_date,
+        coupons.genre,
+        coupons.prefecture
+    from {{ ref('feature_coupons') }} as coupons
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
+        on coupons.cutoff_date = cutoffs.cutoff_date
 ),
 
 -- views of coupons whose sale has begun; of later ones see feature_user_coupon_views

@@ -4,13 +4,13 @@
 
 with places as (
     select
-        cutoff_date,
-        user_id,
-        working_prefecture
-    from {{ ref('feature_user_places') }}
-    where
-        working_prefecture is not null
-        and cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
+        places.cutoff_date,
+        places.user_id,
+        places.working_prefecture
+    from {{ ref('feature_user_places') }} as places
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
+        on places.cutoff_date = cutoffs.cutoff_date
+    where places.working_prefecture is not null
 ),
 
 distances as (

@@ -25,17 +25,21 @@ with next_purchases as (
 -- what happened before it
 genre_histories as (
     select
-        cutoff_date,
+        histories.cutoff_date,
         {% for genre in genres -%}
-        max(case when genre = '{{ genre }}' then n_purchases end)
-            as n_{{ genre }}_purchases,
-        max(case when genre = '{{ genre }}' then purchases_per_offer_decayed end)
-            as {{ genre }}_purchases_per_offer,
+        {% for name, value in [
+            ('n_' ~ genre ~ '_purchases', 'n_purchases'),
+            (genre ~ '_purchases_per_offer', 'purchases_per_offer_decayed'),
+        ] -%}
+        max(case when histories.genre = '{{ genre }}' then histories.{{ value }} end)
+            as {{ name }},
         {% endfor -%}
-        user_id
-    from {{ ref('feature_user_genres') }}
-    where cutoff_date in (select cutoff_date from {{ ref('int_cutoffs_to_build') }})
-    group by cutoff_date, user_id
+        {% endfor -%}
+        histories.user_id
+    from {{ ref('feature_user_genres') }} as histories
+    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
+        on histories.cutoff_date = cutoffs.cutoff_date
+    group by histories.cutoff_date, histories.user_id
 ),
 
 examples as (
