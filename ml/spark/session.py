@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
+import re
 import shutil
 import sys
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,7 +47,8 @@ def open_session() -> SparkSession:
     Raises
     ------
     WarehouseError
-        Java is missing, or the cluster does not answer.
+        Java is missing, the cluster does not answer, or another process has the
+        metastore.
     """
     from pyspark.sql import SparkSession
 
@@ -53,12 +57,13 @@ def open_session() -> SparkSession:
             "--target spark needs Java, which is not there: install Java 17 (on "
             "Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
         )
+    chosen = session_settings()
+    check_metastore(chosen)
     # the workers take the Python of this name
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     # of frames of pandas: none is made here
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pan")
     builder = SparkSession.builder.appName("ponpare").enableHiveSupport()
-    chosen = session_settings()
     for name, value in (ONE_THREAD | chosen).items():
         builder = builder.config(name, value)
     try:
@@ -74,6 +79,35 @@ def open_session() -> SparkSession:
     return session
 
 
+def check_metastore(chosen: Mapping[str, str]) -> None:
+    """Raise WarehouseError if another process has the metastore that settings name.
+
+    Derby would say so in thousands of lines.
+    """
+    database = re.match(
+        "jdbc:derby:;databaseName=([^;]+)",
+        chosen.get("spark.hadoop.javax.jdo.option.ConnectionURL", ""),
+    )
+    home = re.search(
+        r"-Dderby\.system\.home=(\S+)", chosen.get("spark.driver.extraJavaOptions", "")
+    )
+    if not database or not home:
+        return
+    # Derby lets one process in: the one that has locked this file
+    lock = Path(home[1], database[1], "dbex.lck")
+    if not lock.exists():
+        return
+    with lock.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise WarehouseError(
+                f"the metastore of Spark in {home[1]} is in use by another process, "
+                "and lets one in at a time: wait until it ends, or name another "
+                "SPARK_METASTORE_DIR."
+            ) from error
+
+
 def packed_code(directory: Path) -> Path:
     """Write the modules of `ml` into a zip that Python imports from; return it."""
     packed = directory / "ml.zip"
@@ -85,9 +119,13 @@ def packed_code(directory: Path) -> Path:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what an error says first, without the lines of Java that follow."""
-    said = str(error).strip().splitlines()
-    return said[0].strip() if said else type(error).__name__
+    """Return what an error says first, without the lines of Java around it."""
+    said = [
+        line.strip(": ")
+        for line in str(error).splitlines()
+        if line.strip() and not line.startswith("An error occurred while calling")
+    ]
+    return said[0] if said else type(error).__name__
 
 
 def _directory_for_this_process() -> Path:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 #: A run is known once it stands here: what is written in a transaction is put in its
 #: place in this order, other tables before.
 LAST_TABLES = ("score_reasons", "purchase_scores", "model_runs")
-#: What Derby says if another process has the metastore.
-IN_USE = "Another instance of Derby may have already booted the database"
 
 
 class SparkWarehouse(Warehouse):
@@ -175,19 +173,15 @@ def open_spark_warehouse() -> SparkWarehouse:
     Raises
     ------
     WarehouseError
-        Spark cannot start here, or another process has the metastore.
+        Spark cannot start here, or its metastore cannot be read.
     """
     session = open_session()
     try:
         session.catalog.databaseExists("ml")
     except Exception as error:
-        if IN_USE in str(error):
-            raise WarehouseError(
-                "the metastore of Spark is in use by another process (Derby lets one "
-                "in): wait until it ends, or name another SPARK_METASTORE_DIR."
-            ) from error
         raise WarehouseError(
-            f"the metastore of Spark cannot be read: {first_line(error)}"
+            f"the metastore of Spark cannot be read ({first_line(error)}): see "
+            "docs/spark.md for where it is."
         ) from error
     return SparkWarehouse(session)
 

@@ -6,6 +6,9 @@ import datetime as dt
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -38,7 +41,7 @@ from ml.scoring import ranks_of
 from ml.settings import PROJECT_DIR
 from ml.spark import queries
 from ml.spark.profile import OF_DBT_SPARK, session_settings
-from ml.spark.session import packed_code
+from ml.spark.session import check_metastore, first_line, packed_code
 from ml.spark.sql import spark_sql
 from ml.spark.workers import Explainer, Scorer, restored
 from ml.warehouse import Column, Warehouse, WarehouseError, open_warehouse
@@ -487,3 +490,71 @@ def test_a_profile_without_a_needed_variable_is_one_sentence(tmp_path, monkeypat
     monkeypatch.setattr("ml.spark.profile.PROFILES", profile)
     with pytest.raises(WarehouseError, match="NOT_SET_ANYWHERE"):
         session_settings()
+
+
+HOLD = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX)
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(lock: Path) -> Iterator[None]:
+    """Let another process lock a file, as Derby does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        yield
+        holder.communicate()
+
+
+def test_a_metastore_that_another_process_has_is_one_sentence(tmp_path):
+    chosen = {
+        "spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:derby:;databaseName=m;x=y",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={tmp_path}",
+    }
+    check_metastore(chosen)
+    lock = tmp_path / "m" / "dbex.lck"
+    lock.parent.mkdir()
+    lock.touch()
+    check_metastore(chosen)
+    with held(lock):
+        with pytest.raises(WarehouseError, match="in use by another process"):
+            check_metastore(chosen)
+        check_metastore(
+            chosen | {"spark.hadoop.javax.jdo.option.ConnectionURL": "jdbc:mysql://x"}
+        )
+    check_metastore(chosen)
+
+
+def test_the_settings_of_the_profile_name_a_metastore_that_is_looked_at(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SPARK_METASTORE_DIR", str(tmp_path))
+    (tmp_path / "metastore").mkdir()
+    lock = tmp_path / "metastore" / "dbex.lck"
+    lock.touch()
+    with held(lock), pytest.raises(WarehouseError, match=str(tmp_path)):
+        check_metastore(session_settings())
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("[TABLE_NOT_FOUND] no t\n\tat org.apache", "[TABLE_NOT_FOUND] no t"),
+        (
+            "An error occurred while calling None.x.\n: java.lang.E: gone\n\tat y",
+            "java.lang.E: gone",
+        ),
+        ("", "ValueError"),
+    ],
+)
+def test_the_first_line_of_an_error_is_what_it_says(said, expected):
+    assert first_line(ValueError(said)) == expected
