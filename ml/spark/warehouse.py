@@ -213,22 +213,29 @@ def replace_tables(
             parent = old[table].rsplit("/", 1)[0]
             new[table] = f"{parent}/{table}-{uuid4().hex[:12]}"
             contents[table].write.parquet(new[table])
-        for table in ordered:
-            session.catalog.refreshTable(f"ml.{table}")
-            if location(session, table) != old[table]:
-                raise WarehouseError(
-                    f"ml.{table} was written by another run while this one was going "
-                    "on; nothing was written. Run the command again."
-                )
+        check_unmoved(session, old)
     except BaseException:
         for path in new.values():
             _delete(session, path)
+        # what was read may be gone for this reason
+        check_unmoved(session, old)
         raise
     for table in ordered:
         session.sql(f"alter table ml.{table} set location '{new[table]}'")
     for table in ordered:
         session.catalog.refreshTable(f"ml.{table}")
         _delete(session, old[table])
+
+
+def check_unmoved(session: SparkSession, places: Mapping[str, str]) -> None:
+    """Raise WarehouseError if tables of schema ``ml`` are not in these places now."""
+    for table, place in places.items():
+        session.catalog.refreshTable(f"ml.{table}")
+        if location(session, table) != place:
+            raise WarehouseError(
+                f"ml.{table} was written by another run while this one was going on; "
+                "nothing was written. Run the command again."
+            )
 
 
 def location(session: SparkSession, table: str) -> str:

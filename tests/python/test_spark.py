@@ -475,3 +475,12 @@ def test_a_run_that_dies_shows_nothing_of_itself(
             (before, f"select * from {there}"),
         ):
             assert not conn.execute(f"{one} except all {other}").fetchall()
+
+
+@pytest.mark.full
+def test_a_run_that_was_overtaken_writes_nothing_and_says_so(built, trained):
+    done = built.step("overtake")
+    assert done.returncode == 0, done.stderr[-5000:]
+    said, *left = done.stdout.splitlines()
+    assert "ml.model_cards was written by another run" in said
+    assert left == ["left: [(2,)]", "left: []"]

@@ -8,9 +8,10 @@ import sys
 from small_models import SMALL
 from warehouses import write_settings
 
+from ml.publish import insert_rows
 from ml.spark import warehouse as door
 from ml.train import train
-from ml.warehouse import open_warehouse
+from ml.warehouse import WarehouseError, open_warehouse
 
 #: Tables that a run writes, as the test reads them.
 WRITTEN = (
@@ -65,6 +66,27 @@ def die(table: str) -> None:
         Dying(session), contents, old
     )
     train(target="spark")
+
+
+def overtake() -> None:
+    """Let one transaction end while another is going on, on the same table."""
+
+    def card(position: int) -> dict:
+        return {"run_id": "two", "position": position, "section": "s", "item": "i"}
+
+    with open_warehouse(target="spark") as slow, open_warehouse(target="spark") as fast:
+        try:
+            with slow.transaction():
+                insert_rows(slow, "model_cards", [card(1)])
+                with fast.transaction():
+                    insert_rows(fast, "model_cards", [card(2)])
+        except WarehouseError as error:
+            print(error)
+        query = "select position from ml.model_cards where run_id = 'two'"
+        print("left:", slow.rows(query))
+        with slow.transaction():
+            slow.update("model_cards", {"run_id": "one"}, where={"run_id": "two"})
+        print("left:", slow.rows(query))
 
 
 if __name__ == "__main__":
