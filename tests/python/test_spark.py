@@ -119,9 +119,13 @@ def test_other_types_and_columns_are_found(tmp_path):
 LABELLED = "2012-06-10"
 #: A week of the sample has more candidate pairs.
 LEAST_PAIRS = 2_000
-#: Bytes of results that the driver takes at most while it trains: more than the scores
-#: of all users and a week's training pairs have, less than the pairs' features.
-DRIVER_LIMIT = 2**20
+#: The driver takes at most 1 MB of results of a query while it trains: more than the
+#: scores of all users and a week's training pairs have, less than the pairs' features.
+#: Tables that are sent to all workers would go through it: none is, then.
+LITTLE_ROOM = {
+    "PYSPARK_SUBMIT_ARGS": "--conf spark.driver.maxResultSize=1m pyspark-shell",
+    "SPARK_BROADCAST_BYTES": "-1",
+}
 #: How far scores of the same model file may lie apart.
 TOLERANCE = 1e-6
 
@@ -162,6 +166,12 @@ class Built:
     def step(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
         """Run a step of tests/spark/steps.py."""
         return self.python("tests/spark/steps.py", *arguments, **more)
+
+
+def said(done: subprocess.CompletedProcess) -> str:
+    """Return what a process printed, without the lines of where Java was."""
+    lines = (done.stdout + done.stderr).splitlines()
+    return "\n".join(line for line in lines if not line.startswith("\tat "))[-5000:]
 
 
 @pytest.fixture(scope="module")
@@ -240,18 +250,14 @@ class Trained:
 @pytest.fixture(scope="module")
 def trained(built) -> Iterator[Trained]:
     """Models trained on the cluster, with little room for results in the driver."""
-    limit = {
-        "PYSPARK_SUBMIT_ARGS": f"--conf spark.driver.maxResultSize={DRIVER_LIMIT} "
-        "pyspark-shell"
-    }
     done = built.step("settings")
-    assert done.returncode == 0, done.stderr[-5000:]
+    assert done.returncode == 0, said(done)
     for command in (("ml.train", "--cutoff", LABELLED), ("ml.score",)):
-        done = built.python("-m", *command, "--target", "spark", **limit)
-        assert done.returncode == 0, done.stdout + done.stderr[-5000:]
+        done = built.python("-m", *command, "--target", "spark", **LITTLE_ROOM)
+        assert done.returncode == 0, said(done)
     tables = built.directory / "written"
     done = built.step("export", str(tables))
-    assert done.returncode == 0, done.stderr[-5000:]
+    assert done.returncode == 0, said(done)
     with duckdb.connect() as conn:
         for path in tables.iterdir():
             conn.execute(
@@ -437,12 +443,7 @@ def test_a_run_on_spark_is_recorded_as_on_duckdb(trained):
 @pytest.mark.full
 def test_the_driver_could_not_have_held_the_pairs(built, trained):
     """The limit under which training ran is one that its pairs do not pass."""
-    done = built.step(
-        "collect_pairs",
-        LABELLED,
-        PYSPARK_SUBMIT_ARGS=f"--conf spark.driver.maxResultSize={DRIVER_LIMIT} "
-        "pyspark-shell",
-    )
+    done = built.step("collect_pairs", LABELLED, **LITTLE_ROOM)
     assert done.returncode != 0
     assert "spark.driver.maxResultSize" in done.stderr
     assert "pairs have come" not in done.stdout
@@ -459,9 +460,9 @@ def test_a_run_that_dies_shows_nothing_of_itself(
     week that was to be published has no recommendations."""
     conn = trained.tables
     done = built.step("die", table)
-    assert done.returncode == 9, done.stderr[-5000:]
+    assert done.returncode == 9, said(done)
     done = built.step("export", str(tmp_path))
-    assert done.returncode == 0, done.stderr[-5000:]
+    assert done.returncode == 0, said(done)
     for name in ("recommendations", "model_runs"):
         path = tmp_path / f"{'reporting' if name == 'recommendations' else 'ml'}.{name}"
         there = f"read_parquet('{path}/*.parquet')"
@@ -480,7 +481,7 @@ def test_a_run_that_dies_shows_nothing_of_itself(
 @pytest.mark.full
 def test_a_run_that_was_overtaken_writes_nothing_and_says_so(built, trained):
     done = built.step("overtake")
-    assert done.returncode == 0, done.stderr[-5000:]
-    said, *left = done.stdout.splitlines()
-    assert "ml.model_cards was written by another run" in said
+    assert done.returncode == 0, said(done)
+    refused, *left = done.stdout.splitlines()
+    assert "ml.model_cards was written by another run" in refused
     assert left == ["left: [(2,)]", "left: []"]
