@@ -142,13 +142,13 @@ lock: env ## lock the versions in pyproject.toml anew (needs uv)
 		--python-version 3.11 --group dev pyproject.toml -o requirements.txt
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
 		--python-version 3.11 --group pyproject.toml:bigquery -o requirements-bigquery.txt
-	@for group in spark spark-build; do \
-		uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
-			--python-version 3.11 --group pyproject.toml:$$group -o requirements-$$group.txt; \
-	done
 	@uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
-		--python-version 3.11 --group pyproject.toml:mlflow -o requirements-mlflow.txt \
-		--constraints <(grep -oE '^[A-Za-z0-9._-]+(\[[^]]*\])?==[^ ;]+' requirements.txt | sed 's/\[.*\]//')
+		--python-version 3.11 --group pyproject.toml:spark-build -o requirements-spark-build.txt
+	@for group in spark mlflow; do \
+		uv pip compile --universal --generate-hashes --no-header --no-annotate --no-strip-extras \
+			--python-version 3.11 --group pyproject.toml:$$group -o requirements-$$group.txt \
+			--constraints <(grep -E '^[A-Za-z0-9]' requirements.txt | sed 's/\[[^]]*\]//; s/ \\$$//'); \
+	done
 
 .PHONY: licences
 licences: env ## write docs/licences.md, the licences of the locked packages

@@ -144,9 +144,10 @@ def move(
 
     Call it in a transaction: in between, the recipe is in no stage.
     """
-    warehouse.rows(
-        "update ml.model_registry set until = ? where recipe_id = ? and until is null",
-        [at, recipe.recipe_id],
+    warehouse.update(
+        "model_registry",
+        {"until": at},
+        where={"recipe_id": recipe.recipe_id, "until": None},
     )
     insert_rows(
         warehouse,

@@ -57,15 +57,17 @@ class ChosenSettings:
 
 def read_chosen(warehouse: Warehouse) -> ChosenSettings:
     """Return what the latest search on these files chose, else what is shipped."""
+    fingerprint = warehouse.data_fingerprint()
     rows = warehouse.rows(
         """
         select run_id, model_name, parameters, is_default, chosen_at
         from ml.model_settings
-        where data_fingerprint = ?
-        qualify chosen_at = max(chosen_at) over ()
+        where data_fingerprint = ? and chosen_at = (
+            select max(chosen_at) from ml.model_settings where data_fingerprint = ?
+        )
         order by model_name
         """,
-        [warehouse.data_fingerprint()],
+        [fingerprint, fingerprint],
     )
     if not rows:
         return shipped()

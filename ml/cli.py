@@ -13,7 +13,7 @@ from ml import machine, settings
 from ml.models import LEFT_OUT
 from ml.raw_files import RawFileError
 from ml.registry import ModelFileError
-from ml.warehouse import WarehouseError
+from ml.warehouse import DUCKDB, TARGETS, WarehouseError
 
 
 class CommandError(Exception):
@@ -38,6 +38,16 @@ def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add the option --seed of verbs that fit models."""
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of all draws (default: %(default)s)"
+    )
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the option --target of verbs that work on every engine."""
+    parser.add_argument(
+        "--target",
+        choices=TARGETS,
+        default=DUCKDB,
+        help="where the warehouse is (default: %(default)s); spark: docs/spark.md",
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from ml import metrics
 from ml.grid import ScoredGrid
@@ -41,7 +42,7 @@ class Context:
     Attributes
     ----------
     n_users : int
-        Users of user_list, candidates or not.
+        Users of user_list, candidates or not; of a sample those in it.
     position : ndarray of intp, shape (n_candidate_users,)
         Place of each candidate among all users, in the order of their hashes.
     user_slices : dict of ndarray of bool, shape (n_candidate_users,)
@@ -79,27 +80,30 @@ class PerUser:
 def read_context(warehouse: Warehouse, grid: ScoredGrid) -> Context:
     """Read what the slices need, in the order of the grid."""
     cutoff = [grid.candidates.cutoff]
-    users = warehouse.table(
-        "select user_sex, user_age, is_prefecture_known, n_user_purchases "
-        "from features.feature_users as candidates "
-        "inner join core.dim_users as users on candidates.user_id = users.user_id "
-        "where cutoff_date = ? order by user_hash",
-        cutoff,
-    )
+    with warehouse.registered(
+        "evaluated_users", pa.table({"user_id": grid.candidates.user_ids})
+    ):
+        users = warehouse.table(
+            "select user_sex, user_age, is_prefecture_known, n_user_purchases "
+            "from features.feature_users inner join evaluated_users using (user_id) "
+            "inner join (select user_id, user_hash from core.dim_users) "
+            "using (user_id) where cutoff_date = ? order by user_hash",
+            cutoff,
+        )
+        viewed = warehouse.table(
+            "select user_id, coupon_id from features.feature_user_coupon_views "
+            "inner join evaluated_users using (user_id) where cutoff_date = ?",
+            cutoff,
+        )
     coupons = warehouse.table(
-        "select candidates.genre, candidates.discount_price_yen "
-        "from features.feature_coupons as candidates "
-        "inner join core.dim_coupons as coupons "
-        "on candidates.coupon_id = coupons.coupon_id "
-        "where cutoff_date = ? order by coupon_hash",
+        "select genre, discount_price_yen from features.feature_coupons "
+        "inner join (select coupon_id, coupon_hash from core.dim_coupons) "
+        "using (coupon_id) where cutoff_date = ? order by coupon_hash",
         cutoff,
     )
-    viewed = warehouse.table(
-        "select user_id, coupon_id from features.feature_user_coupon_views "
-        "where cutoff_date = ?",
-        cutoff,
-    )
-    everyone = in_order_of_hashes(warehouse, "user")
+    everyone = grid.sample
+    if everyone is None:
+        everyone = in_order_of_hashes(warehouse, "user")
     sex, age, known, history = (
         users[name].to_numpy(zero_copy_only=False) for name in users.column_names
     )
@@ -180,6 +184,7 @@ def evaluate(
                 *_probability_rows(scores, labels, of_candidates),
                 *_confusion_rows(scores, labels, thresholds[name]),
                 *_curve_rows(scores, labels),
+                *_sample_rows(grid),
             )
         ]
     for name, precision in per_user.precision.items():
@@ -194,6 +199,12 @@ def evaluate(
                 )
             )
     return measured, per_user
+
+
+def _sample_rows(grid: ScoredGrid) -> Iterator[tuple]:
+    """Yield how many users were drawn, where not all are evaluated."""
+    if grid.sample is not None:
+        yield ("evaluated_users", "sample", len(grid.sample))
 
 
 def _of_everyone(values: np.ndarray, context: Context) -> np.ndarray:

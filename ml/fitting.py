@@ -6,6 +6,7 @@ import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,14 +24,20 @@ from ml.pairs import (
     has_views,
     read_candidates,
     read_contract,
+    read_evaluated_users,
     read_labels,
     read_training_set,
 )
 from ml.progress import step
-from ml.warehouse import Warehouse
+from ml.warehouse import SPARK, Warehouse
+
+if TYPE_CHECKING:
+    from ml.spark.scores import SparkScores
 
 #: Training pairs on which the threshold of the confusion matrix is chosen.
 THRESHOLD_ROWS = 300_000
+#: Latency where none was measured: on Spark, where no user's features are at hand.
+NOT_TIMED = (None, None)
 
 
 @dataclass(frozen=True)
@@ -131,11 +138,31 @@ def fit_models(
     )
 
 
-def score(warehouse: Warehouse, fitted: Fitted, cutoff: dt.date) -> ScoredGrid:
-    """Score every pair of the cutoff with every fitted model."""
+def score(
+    warehouse: Warehouse,
+    fitted: Fitted,
+    cutoff: dt.date,
+    only_evaluated: bool = False,
+) -> ScoredGrid | SparkScores:
+    """Score every pair of the cutoff with every fitted model.
+
+    Parameters
+    ----------
+    only_evaluated
+        Whether nothing but an evaluation is to follow, so that users who are not in
+        its sample need no score.
+    """
     candidates = read_candidates(warehouse, cutoff)
+    models = fitted.in_order
     with step(f"scoring {candidates.n_pairs:,} pairs of {cutoff}"):
-        return score_grid(warehouse, fitted.contract, candidates, fitted.in_order)
+        if warehouse.engine == SPARK:
+            from ml.spark.scores import score_pairs
+
+            sample = read_evaluated_users(warehouse)
+            return score_pairs(
+                warehouse, fitted.contract, candidates, models, sample, only_evaluated
+            )
+        return score_grid(warehouse, fitted.contract, candidates, models)
 
 
 def measure(
@@ -161,17 +188,19 @@ def measure(
             reference,
             random_state,
         )
-        latency = ranking_latency_ms(
-            warehouse, fitted.contract, grid.candidates, fitted.in_order
-        )
+        latency = {}
+        if warehouse.engine != SPARK:
+            latency = ranking_latency_ms(
+                warehouse, fitted.contract, grid.candidates, fitted.in_order
+            )
     rows = [
         model_row(fitted, name)
         | {
             "n_evaluated_pairs": grid.n_pairs,
             "predict_seconds": grid.predict_seconds[name],
-            "pairs_per_second": grid.n_pairs / grid.predict_seconds[name],
-            "latency_p50_ms": latency[name][0],
-            "latency_p95_ms": latency[name][1],
+            "pairs_per_second": grid.pairs_per_second(name),
+            "latency_p50_ms": latency.get(name, NOT_TIMED)[0],
+            "latency_p95_ms": latency.get(name, NOT_TIMED)[1],
         }
         for name in fitted.models
     ]

@@ -38,17 +38,32 @@ class ScoredGrid:
     scores : dict of ndarray of float32, shape (n_users, n_coupons)
     predict_seconds : dict of float
         Time that each model's ``predict`` took of the pass, ``N_WORKERS`` batches at a
-        time, without reading the mart.
+        time, without reading the mart; on Spark the sum over its workers.
+    sample : ndarray of int32
+        The users of user_list that were chosen to be evaluated, candidates or not, and
+        to whom this grid is cut down; None if it holds everyone.
+    n_timed : int
+        Pairs that were scored in these seconds; None if they are those of the grid.
     """
 
     candidates: Candidates
     scores: dict[str, np.ndarray]
     predict_seconds: dict[str, float] = field(default_factory=dict)
+    sample: np.ndarray | None = None
+    n_timed: int | None = None
 
     @property
     def n_pairs(self) -> int:
         """Number of scored pairs."""
         return self.candidates.n_pairs
+
+    def evaluated(self) -> ScoredGrid:
+        """Return the scores that are evaluated: all of them, for they are here."""
+        return self
+
+    def pairs_per_second(self, model_name: str) -> float:
+        """Return how many pairs a model scored per second."""
+        return (self.n_timed or self.n_pairs) / self.predict_seconds[model_name]
 
 
 def score_grid(
@@ -74,7 +89,7 @@ def score_grid(
     )
     n_pairs = 0
     batches = stream_candidates(warehouse, contract, candidates, users, BATCH_ROWS)
-    for rows, columns, predictions in _predict_all(models, batches):
+    for rows, columns, predictions in _predict_batches(models, batches):
         done = n_pairs + len(rows)
         if n_pairs // NOTE_EVERY < done // NOTE_EVERY:
             note(f"{done / candidates.n_pairs:.0%}")
@@ -91,7 +106,7 @@ def score_grid(
     return grid
 
 
-def _predict_all(
+def _predict_batches(
     models: Sequence[PurchaseModel], batches: Iterator[Batch]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Predictions]]:
     """Yield rows, columns and predictions of every batch, in their order.
@@ -101,7 +116,7 @@ def _predict_all(
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(N_WORKERS) as pool:
 
         def begin(batch: Batch) -> tuple[np.ndarray, np.ndarray, Future]:
-            return *batch[:2], pool.submit(_predict, models, batch[2])
+            return *batch[:2], pool.submit(predict_all, models, batch[2])
 
         begun = [begin(batch) for batch in islice(batches, N_WORKERS)]
         while begun:
@@ -110,7 +125,7 @@ def _predict_all(
             yield rows, columns, predictions.result()
 
 
-def _predict(models: Sequence[PurchaseModel], features: Features) -> Predictions:
+def predict_all(models: Sequence[PurchaseModel], features: Features) -> Predictions:
     """Return each model's probabilities and seconds; a blend takes over its members'.
 
     The seconds of a blend are those of its members and its own.

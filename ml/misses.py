@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from ml import metrics
+from ml.explain import explain
 from ml.fitting import Fitted
 from ml.models import PurchaseModel
-from ml.pairs import Candidates, read_pairs
-from ml.reasons import ReasonWriter
+from ml.pairs import Candidates
 from ml.warehouse import Warehouse
 
 BOUGHT_RANKED_BELOW_TEN = "bought_ranked_below_ten"
@@ -65,23 +65,13 @@ def with_reasons(
     pyarrow.Table
         The misses with columns reasons and lacking_reasons.
     """
-    writer = ReasonWriter(model, warehouse.columns("scoring_pairs"), fitted.averages)
     keys = ["user_id", "coupon_id"]
-    found = [
-        pa.table(
-            {
-                **{key: batch.column(key) for key in keys},
-                "reasons": writer.write(features),
-                "lacking_reasons": writer.write_lacking(features),
-            }
-        )
-        for batch, features in read_pairs(
-            warehouse, fitted.contract, candidates.cutoff, misses.select(keys)
-        )
-    ]
-    if not found:
-        none = pa.nulls(len(misses), pa.string())
+    if not len(misses):
+        none = pa.nulls(0, pa.string())
         return misses.append_column("reasons", none).append_column(
             "lacking_reasons", none
         )
-    return misses.join(pa.concat_tables(found), keys=keys)
+    found = explain(
+        warehouse, fitted, model, candidates.cutoff, misses, with_lacking=True
+    )
+    return misses.join(found, keys=keys)

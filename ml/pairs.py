@@ -258,8 +258,8 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
             row[0]
             for row in warehouse.rows(
                 f'select distinct "{column.name}" as value from ml.training_pairs '
-                f"where value is not null and cutoff_date in ({_marks(cutoffs)}) "
-                "order by value",
+                f'where "{column.name}" is not null '
+                f"and cutoff_date in ({_marks(cutoffs)}) order by value",
                 list(cutoffs),
             )
         )
@@ -398,17 +398,44 @@ def read_candidates(warehouse: Warehouse, cutoff: dt.date) -> Candidates:
     )
 
 
+def read_evaluated_users(warehouse: Warehouse) -> np.ndarray | None:
+    """Return the users of user_list who are evaluated; None if all of them are.
+
+    Where there are more than the warehouse can hand over they are drawn by the MD5 of
+    their hashes, candidates or not, so that means over them are means of everyone.
+
+    Returns
+    -------
+    ndarray of int32
+        Sorted ``user_id``.
+    """
+    most = warehouse.max_evaluated_users
+    ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
+    if most is None or n_users <= most:
+        return None
+    drawn = warehouse.table(
+        "select user_id from core.dim_users order by md5(user_hash), user_hash "
+        f"limit {int(most)}"
+    )
+    return np.sort(drawn["user_id"].to_numpy())
+
+
 def read_labels(warehouse: Warehouse, candidates: Candidates) -> np.ndarray:
-    """Return which pairs were bought in the target week, bool, shape of the grid."""
+    """Return which pairs were bought in the target week, bool, shape of the grid.
+
+    What others than the candidates bought is left out.
+    """
     bought = warehouse.table(
         "select user_id, coupon_id from ml.training_pairs "
         "where cutoff_date = ? and label",
         [candidates.cutoff],
     )
+    users, coupons = (bought[name].to_numpy() for name in ("user_id", "coupon_id"))
+    is_here = np.isin(users, candidates.user_ids)
     labels = np.zeros(candidates.shape, dtype=bool)
     labels[
-        places_of(candidates.user_ids, bought["user_id"].to_numpy()),
-        places_of(candidates.coupon_ids, bought["coupon_id"].to_numpy()),
+        places_of(candidates.user_ids, users[is_here]),
+        places_of(candidates.coupon_ids, coupons[is_here]),
     ] = True
     return labels
 

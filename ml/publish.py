@@ -25,7 +25,8 @@ class Run:
     Attributes
     ----------
     scores : ndarray of float32, shape (n_users, n_coupons)
-        Probabilities of the default model for the scored cutoff.
+        Probabilities of the default model for the scored cutoff; None where they are
+        not in memory (:class:`ml.spark.publish.SparkRun`).
     ranks : ndarray of int32, same shape
         1 is best.
     reasons
@@ -42,8 +43,8 @@ class Run:
     data_fingerprint: str
     default_model: str
     candidates: Candidates
-    scores: np.ndarray
-    ranks: np.ndarray
+    scores: np.ndarray | None = None
+    ranks: np.ndarray | None = None
     reasons: pa.Table = field(default_factory=lambda: pa.table({}))
     model_rows: list[dict] = field(default_factory=list)
     evaluated_cutoff: dt.date | None = None
@@ -51,6 +52,14 @@ class Run:
     coefficients: list[tuple[str, str, str, float]] = field(default_factory=list)
     misses: pa.Table | None = None
     card: list[dict] = field(default_factory=list)
+
+    def replace_scores(self, warehouse: Warehouse, published_at: dt.datetime) -> None:
+        """Put the scores in the place of those of the same cutoff."""
+        _replace_scores(warehouse, self, published_at)
+
+    def replace_reasons(self, warehouse: Warehouse) -> None:
+        """Put the reasons in the place of those of the same cutoff."""
+        _replace_reasons(warehouse, self)
 
 
 def publish(
@@ -76,8 +85,8 @@ def publish(
     )
     published_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with warehouse.transaction():
-        _replace_scores(warehouse, run, published_at)
-        _replace_reasons(warehouse, run)
+        run.replace_scores(warehouse, published_at)
+        run.replace_reasons(warehouse)
         _add_misses(warehouse, run)
         insert_rows(warehouse, "model_cards", run.card)
         insert_rows(
@@ -167,13 +176,14 @@ def _add_misses(warehouse: Warehouse, run: Run) -> None:
     if run.misses is None:
         return
     with warehouse.registered("new_misses", run.misses):
-        warehouse.rows(
-            "insert into ml.misses by name select ? as run_id, ? as cutoff_date, "
-            "user_hash, coupon_hash, kind, rank, score, reasons, lacking_reasons "
-            "from new_misses inner join core.dim_users using (user_id) "
+        rows = warehouse.table(
+            "select ? as run_id, ? as cutoff_date, user_hash, coupon_hash, kind, rank, "
+            "score, reasons, lacking_reasons from new_misses "
+            "inner join core.dim_users using (user_id) "
             "inner join core.dim_coupons using (coupon_id)",
             [run.run_id, run.evaluated_cutoff],
         )
+    warehouse.append("misses", rows)
 
 
 def metric_rows(
@@ -197,10 +207,8 @@ def metric_rows(
 
 def insert_rows(warehouse: Warehouse, table: str, rows: Sequence[dict]) -> None:
     """Add rows, given as dictionaries, to a table of schema ``ml``."""
-    if not rows:
-        return
-    with warehouse.registered("new_rows", pa.Table.from_pylist(list(rows))):
-        warehouse.rows(f"insert into ml.{table} by name select * from new_rows")
+    if rows:
+        warehouse.append(table, pa.Table.from_pylist(list(rows)))
 
 
 def _finite(value: float) -> float | None:

@@ -51,15 +51,23 @@ def save_model(
     averages
         See :class:`SavedModel`.
     """
-    content = {
+    with written_whole(path) as file:
+        json.dump(_content(model, averages), file)
+
+
+def model_text(model: PurchaseModel, averages: Sequence[float] = ()) -> str:
+    """Return what :func:`save_model` would write."""
+    return json.dumps(_content(model, averages))
+
+
+def _content(model: PurchaseModel, averages: Sequence[float]) -> dict:
+    return {
         "format": FORMAT,
         "name": model.name,
         "parameters": model.parameters(),
         "averages": list(map(float, averages)),
         "state": model.state(),
     }
-    with written_whole(path) as file:
-        json.dump(content, file)
 
 
 def load_model(path: Path, columns: Sequence[Column] | None = None) -> PurchaseModel:
@@ -88,16 +96,27 @@ def load_saved(path: Path, columns: Sequence[Column] | None = None) -> SavedMode
                 f"{path} has format {content['format']}, this version reads {FORMAT}: "
                 "train again with `python -m ml.train`."
             )
-        model_class = KNOWN[content["name"]]
-        model = model_class(**content["parameters"]).restore(content["state"])
-        averages = np.array(content.get("averages", []), dtype=np.float64)
+        saved = _restored(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(
             f"{path} is not a model file of this project ({error!r})."
         ) from error
     if columns is not None:
-        _check_features(model, columns, path)
-    return SavedModel(model, averages)
+        _check_features(saved.model, columns, path)
+    return saved
+
+
+def saved_of_text(text: str) -> SavedModel:
+    """Return the model of :func:`model_text`, which the same version has written."""
+    return _restored(json.loads(text))
+
+
+def _restored(content: dict) -> SavedModel:
+    model_class = KNOWN[content["name"]]
+    return SavedModel(
+        model_class(**content["parameters"]).restore(content["state"]),
+        np.array(content.get("averages", []), dtype=np.float64),
+    )
 
 
 def _check_features(

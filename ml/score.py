@@ -23,7 +23,7 @@ from ml.publish import Run, publish
 from ml.registry import ModelFileError, SavedModel
 from ml.scoring import complete_rows, published, scored_run
 from ml.train import choose_cutoff
-from ml.warehouse import Warehouse, WarehouseError, open_warehouse
+from ml.warehouse import DUCKDB, Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.score --cutoff 2012-06-24"
 
@@ -39,12 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--run", metavar="RUN_ID", help="take the model that this run published"
     )
+    cli.add_target(parser)
     options = parser.parse_args(arguments)
-    return cli.run(lambda: score_cutoff(options.cutoff, options.run))
+    return cli.run(lambda: score_cutoff(options.cutoff, options.run, options.target))
 
 
-def score_cutoff(cutoff: dt.date | None = None, run_id: str | None = None) -> Run:
+def score_cutoff(
+    cutoff: dt.date | None = None, run_id: str | None = None, target: str = DUCKDB
+) -> Run:
     """Score and publish; return what was published.
+
+    Parameters
+    ----------
+    target
+        Where the warehouse is, see :func:`ml.warehouse.open_warehouse`.
 
     Raises
     ------
@@ -54,19 +62,20 @@ def score_cutoff(cutoff: dt.date | None = None, run_id: str | None = None) -> Ru
     ModelFileError
         The model's file is not what was published, or does not fit the marts.
     """
-    with open_warehouse(read_only=True) as warehouse:
+    with open_warehouse(read_only=True, target=target) as warehouse:
         day = choose_cutoff(warehouse.cutoffs(), cutoff).date
         if run_id is None:
             file = file_to_score(warehouse, champion(warehouse).recipe, day)
         else:
             file = file_of_run(warehouse, run_id)
-    return publish_scores(file, day)
+    return publish_scores(file, day, target=target)
 
 
 def publish_scores(
     file: ModelFile,
     cutoff: dt.date,
     also: Callable[[Warehouse, dt.datetime], None] = lambda *_: None,
+    target: str = DUCKDB,
 ) -> Run:
     """Score a cutoff with a model file and publish.
 
@@ -74,11 +83,13 @@ def publish_scores(
     ----------
     also
         See :func:`ml.publish.publish`.
+    target
+        See :func:`ml.warehouse.open_warehouse`.
     """
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    with open_warehouse(read_only=True) as warehouse:
+    with open_warehouse(read_only=True, target=target) as warehouse:
         run = _compute(warehouse, file, cutoff, started_at)
-    with step("publishing scores"), open_warehouse() as warehouse:
+    with step("publishing scores"), open_warehouse(target=target) as warehouse:
         publish(warehouse, run, also)
     write_card(run.run_id, run.card)
     print(f"\nrun {run.run_id}\n{published(run)}")
@@ -91,8 +102,8 @@ def _compute(
     fitted = load_fitted(warehouse, file, cutoff)
     model = fitted.models[file.recipe.model_name]
     print(f"  {file.path}, fitted up to the week of {file.last_week}", file=sys.stderr)
-    grid = score(warehouse, fitted, cutoff)
-    run = scored_run(warehouse, fitted, model, grid, started_at)
+    scores = score(warehouse, fitted, cutoff)
+    run = scored_run(warehouse, fitted, model, scores, started_at)
     rows = [model_row(fitted, model.name)]
     run.model_rows = complete_rows(rows, run, fitted, file.path, started_at)
     source = f"file {file.path} of run {file.run_id}, not fitted anew"

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from ml import metrics
+from ml.explain import explain
 from ml.fitting import Fitted
 from ml.grid import ScoredGrid
 from ml.models import PurchaseModel
 from ml.models.blend import Blend
-from ml.pairs import Candidates, read_pairs
+from ml.pairs import Candidates
 from ml.progress import peak_memory_mb, step
 from ml.publish import Run
-from ml.reasons import ReasonWriter
 from ml.version import code_version
-from ml.warehouse import Warehouse
+from ml.warehouse import SPARK, Warehouse
+
+if TYPE_CHECKING:
+    from ml.spark.scores import SparkScores
 
 
 def run_name(cutoff: dt.date, started_at: dt.datetime, fingerprint: str) -> str:
@@ -29,24 +33,26 @@ def scored_run(
     warehouse: Warehouse,
     fitted: Fitted,
     model: PurchaseModel,
-    grid: ScoredGrid,
+    scores: ScoredGrid | SparkScores,
     started_at: dt.datetime,
 ) -> Run:
     """Return a run that publishes a model's scores of a cutoff, with reasons."""
     fingerprint = warehouse.data_fingerprint()
-    ranks = ranks_of(grid.scores[model.name])
+    shared = {
+        "run_id": run_name(scores.candidates.cutoff, started_at, fingerprint),
+        "data_fingerprint": fingerprint,
+        "default_model": model.name,
+        "candidates": scores.candidates,
+        "coefficients": _coefficients(model),
+    }
+    if warehouse.engine == SPARK:
+        from ml.spark.publish import run_on_spark
+
+        return run_on_spark(warehouse, fitted, model, scores, shared)
+    ranks = ranks_of(scores.scores[model.name])
     with step("writing reasons"):
-        reasons = _reasons(warehouse, fitted, model, grid.candidates, ranks)
-    return Run(
-        run_id=run_name(grid.candidates.cutoff, started_at, fingerprint),
-        data_fingerprint=fingerprint,
-        default_model=model.name,
-        candidates=grid.candidates,
-        scores=grid.scores[model.name],
-        ranks=ranks,
-        reasons=reasons,
-        coefficients=_coefficients(model),
-    )
+        reasons = _reasons(warehouse, fitted, model, scores.candidates, ranks)
+    return Run(**shared, scores=scores.scores[model.name], ranks=ranks, reasons=reasons)
 
 
 def complete_rows(
@@ -127,16 +133,4 @@ def _reasons(
             "coupon_id": candidates.coupon_ids[columns],
         }
     )
-    writer = ReasonWriter(model, warehouse.columns("scoring_pairs"), fitted.averages)
-    return pa.concat_tables(
-        pa.table(
-            {
-                "user_id": keys.column("user_id"),
-                "coupon_id": keys.column("coupon_id"),
-                "reasons": writer.write(batch),
-            }
-        )
-        for keys, batch in read_pairs(
-            warehouse, fitted.contract, candidates.cutoff, pairs
-        )
-    )
+    return explain(warehouse, fitted, model, candidates.cutoff, pairs)

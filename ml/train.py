@@ -38,7 +38,13 @@ from ml.recipes import recipe_of
 from ml.registry import model_path, save_model
 from ml.scoring import complete_rows, published, ranks_of, scored_run
 from ml.version import code_version
-from ml.warehouse import Cutoff, Warehouse, WarehouseError, open_warehouse
+from ml.warehouse import (
+    DUCKDB,
+    Cutoff,
+    Warehouse,
+    WarehouseError,
+    open_warehouse,
+)
 
 #: Yardsticks that are fitted by ``python -m ml.backtest`` alone.
 ONLY_IN_BACKTESTS = (FrozenReference.name,)
@@ -68,12 +74,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="Sunday whose target week is scored (default: the latest with candidates)",
     )
     cli.add_seed(parser)
+    cli.add_target(parser)
     options = parser.parse_args(arguments)
-    return cli.run(lambda: train(options.cutoff, options.seed))
+    return cli.run(lambda: train(options.cutoff, options.seed, options.target))
 
 
-def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
+def train(
+    cutoff: dt.date | None = None, random_state: int = 0, target: str = DUCKDB
+) -> Run:
     """Train, evaluate, score and publish; return what was published.
+
+    Parameters
+    ----------
+    target
+        Where the warehouse is, see :func:`ml.warehouse.open_warehouse`.
 
     Raises
     ------
@@ -81,10 +95,10 @@ def train(cutoff: dt.date | None = None, random_state: int = 0) -> Run:
         The warehouse is not built, or the cutoff cannot be served.
     """
     started_at = dt.datetime.now(dt.UTC).replace(tzinfo=None)
-    with open_warehouse(read_only=True) as warehouse:
+    with open_warehouse(read_only=True, target=target) as warehouse:
         training = _compute(warehouse, cutoff, random_state, started_at)
     run = training.run
-    with step("publishing scores"), open_warehouse() as warehouse:
+    with step("publishing scores"), open_warehouse(target=target) as warehouse:
         publish(warehouse, run, training.record)
     write_card(run.run_id, run.card)
     _print_results(run)
@@ -111,7 +125,7 @@ def _compute(
     chosen = read_champion(warehouse)
     print(f"  settings: {chosen.source}", file=sys.stderr)
 
-    evaluation, fitted, grid, misses = None, None, None, None
+    evaluation, fitted, scores, misses = None, None, None, None
     if known:
         parameters = {
             name: chosen.parameters[name]
@@ -119,22 +133,25 @@ def _compute(
             if name not in ONLY_IN_BACKTESTS
         }
         fitted = fit_models(warehouse, known, parameters, random_state)
-        grid = score(warehouse, fitted, evaluated.date)
+        is_last = evaluated.date == cutoff.date
+        scores = score(warehouse, fitted, evaluated.date, only_evaluated=not is_last)
+        grid = scores.evaluated()
         evaluation = measure(
             warehouse, fitted, grid, chosen.default_model, random_state
         )
         misses = _misses(warehouse, fitted, grid, chosen.default_model)
+        grid = None
     if fitted is None or evaluated.date != cutoff.date:
         # both matrices would not fit into memory
-        fitted = grid = None
+        fitted = scores = None
         default = {chosen.default_model: chosen.parameters[chosen.default_model]}
         weeks = [c.date for c in earlier]
         fitted = fit_models(
             warehouse, weeks, default, random_state, with_thresholds=False
         )
-        grid = score(warehouse, fitted, cutoff.date)
+        scores = score(warehouse, fitted, cutoff.date)
     model = fitted.models[chosen.default_model]
-    run = scored_run(warehouse, fitted, model, grid, started_at)
+    run = scored_run(warehouse, fitted, model, scores, started_at)
     run.evaluated_cutoff = evaluation.cutoff if evaluation else None
     run.metrics = evaluation.metrics if evaluation else []
     run.misses = misses

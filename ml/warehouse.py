@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,10 @@ import duckdb
 import pyarrow as pa
 
 from ml import settings
+
+DUCKDB, SPARK = "duckdb", "spark"
+#: Engines that a warehouse may be on, by the names of dbt's adapters.
+TARGETS = (DUCKDB, SPARK)
 
 
 class WarehouseError(Exception):
@@ -70,7 +74,18 @@ class Cutoff:
 
 
 class Warehouse:
-    """An open warehouse. Use :func:`open_warehouse` to get one."""
+    """An open warehouse, on DuckDB. Use :func:`open_warehouse` to get one.
+
+    Queries are DuckDB's SQL. Spark's door, :class:`ml.spark.warehouse.SparkWarehouse`,
+    has the same methods.
+    """
+
+    #: One of ``TARGETS``.
+    engine = DUCKDB
+    #: The command that builds it.
+    build = "`dbt build`"
+    #: Users whose scores are evaluated at most; None for all, which fit into memory.
+    max_evaluated_users: int | None = None
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
@@ -130,15 +145,7 @@ class Warehouse:
                 [mart],
             )
         ]
-        actual = [
-            row[0]
-            for row in self.rows(
-                "select column_name from duckdb_columns() where schema_name = 'ml' "
-                "and table_name = ? order by column_index",
-                [mart],
-            )
-        ]
-        if [column.name for column in columns] != actual:
+        if [column.name for column in columns] != self.column_names("ml", mart):
             raise WarehouseError(
                 f"ml.{mart} and its contract in ml.column_roles differ: run "
                 "`dbt build` so that both come from the same project."
@@ -171,14 +178,31 @@ class Warehouse:
                 f"{consequence}"
             )
 
+    def column_names(self, schema: str, table: str) -> list[str]:
+        """Return the columns of a table in their order; none if it is not there."""
+        return [
+            row[0]
+            for row in self.rows(
+                "select column_name from duckdb_columns() where schema_name = ? "
+                "and table_name = ? order by column_index",
+                [schema, table],
+            )
+        ]
+
+    def table_names(self, schema: str) -> set[str]:
+        """Return the tables and views of a schema; none if it is not there."""
+        return {
+            row[0]
+            for row in self.rows(
+                "select table_name from information_schema.tables "
+                "where table_schema = ?",
+                [schema],
+            )
+        }
+
     def check_table(self, name: str) -> None:
         """Raise WarehouseError unless schema ``ml`` has this table."""
-        found = self.rows(
-            "select count(*) from information_schema.tables "
-            "where table_schema = 'ml' and table_name = ?",
-            [name],
-        )
-        if found != [(1,)]:
+        if name not in self.table_names("ml"):
             raise WarehouseError(f"ml.{name} is not there yet: run `dbt build` first.")
 
     def data_fingerprint(self) -> str:
@@ -214,6 +238,23 @@ class Warehouse:
         finally:
             self.connection.unregister(name)
 
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Add rows to a table of schema ``ml``; columns that they lack are null."""
+        with self.registered("new_rows", rows):
+            self.rows(f"insert into ml.{table} by name select * from new_rows")
+
+    def update(self, table: str, values: Mapping, where: Mapping) -> None:
+        """Set columns of a table of schema ``ml`` where others have these values."""
+        known = {name: value for name, value in where.items() if value is not None}
+        conditions = [
+            f"{name} = ?" if name in known else f"{name} is null" for name in where
+        ]
+        self.rows(
+            f"update ml.{table} set {', '.join(f'{name} = ?' for name in values)} "
+            f"where {' and '.join(conditions)}",
+            [*values.values(), *known.values()],
+        )
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run a block in one transaction: all of it is kept, or nothing."""
@@ -228,9 +269,12 @@ class Warehouse:
 
 @contextmanager
 def open_warehouse(
-    path: Path | None = None, read_only: bool = False, must_be_built: bool = True
+    path: Path | None = None,
+    read_only: bool = False,
+    must_be_built: bool = True,
+    target: str = DUCKDB,
 ) -> Iterator[Warehouse]:
-    """Open the warehouse file and close it when the block ends.
+    """Open the warehouse and close it when the block ends.
 
     Parameters
     ----------
@@ -241,12 +285,28 @@ def open_warehouse(
     must_be_built
         Refuse a warehouse that lacks the tables that `ml` works with. Who looks for the
         reason why a first build stopped does without.
+    target
+        ``duckdb``, or ``spark`` for the tables of the metastore that ``profiles.yml``
+        names; path and read_only say nothing there.
 
     Raises
     ------
     WarehouseError
-        The file is missing, in use by another process, or was never built.
+        The file is missing, in use by another process, or was never built; or Spark
+        is not installed.
     """
+    if target == SPARK:
+        from ml.spark.session import check_installed
+
+        check_installed()
+        # imports what only .venv-spark has
+        from ml.spark.warehouse import open_spark_warehouse
+
+        warehouse = open_spark_warehouse()
+        if must_be_built:
+            _check_is_built(warehouse, "the warehouse on Spark")
+        yield warehouse
+        return
     path = path or settings.warehouse_path()
     if not path.is_file():
         raise WarehouseError(
@@ -271,37 +331,25 @@ def open_warehouse(
         connection.execute("set enable_progress_bar = false")
         warehouse = Warehouse(connection)
         if must_be_built:
-            _check_is_built(warehouse, path)
+            _check_is_built(warehouse, str(path))
         yield warehouse
     finally:
         connection.close()
 
 
-def _check_is_built(warehouse: Warehouse, path: Path) -> None:
+def _check_is_built(warehouse: Warehouse, place: str) -> None:
     expected = {
         *("training_pairs", "scoring_pairs", "column_roles", "build_fingerprint"),
         *("purchase_scores", "model_settings", "misses", "model_cards"),
         *("model_registry", "model_files", "model_challenges"),
     }
-    found = {
-        row[0]
-        for row in warehouse.rows(
-            "select table_name from information_schema.tables where table_schema = 'ml'"
-        )
-    }
-    if expected - found:
+    lacking = sorted(expected - warehouse.table_names("ml"))
+    if lacking:
         raise WarehouseError(
-            f"{path} lacks ml.{', ml.'.join(sorted(expected - found))}: "
-            "run `dbt build` first."
+            f"{place} lacks ml.{', ml.'.join(lacking)}: run {warehouse.build} first."
         )
-    known = {
-        row[0]
-        for row in warehouse.rows(
-            "select column_name from information_schema.columns "
-            "where table_schema = 'ml' and table_name = 'column_roles'"
-        )
-    }
-    if "level" not in known:
+    if "level" not in warehouse.column_names("ml", "column_roles"):
         raise WarehouseError(
-            f"{path} was built by an older version of the project: run `dbt build`."
+            f"{place} was built by an older version of the project: run "
+            f"{warehouse.build}."
         )

@@ -91,6 +91,21 @@ def test_the_lock_holds_what_the_project_asks_for():
     )
 
 
+def pins(lock: str) -> set[tuple[str, str]]:
+    """Return name and version of each entry of a lock."""
+    return set(re.findall(r"^([a-z0-9.-]+)(?:\[.+\])?==(\S+)", lock, re.MULTILINE))
+
+
+def test_spark_has_the_packages_of_ml_at_the_versions_of_the_lock():
+    on_spark = pins((PROJECT_DIR / "requirements-spark.txt").read_text("utf-8"))
+    names = {name for name, _ in pins(LOCK)}
+    shared = {(name, version) for name, version in on_spark if name in names}
+    assert shared <= pins(LOCK)
+    assert {"duckdb", "lightgbm", "numpy", "pyarrow", "scikit-learn"} <= {
+        name for name, _ in shared
+    }
+
+
 def test_the_environment_is_made_from_hashes_alone():
     makefile = (PROJECT_DIR / "Makefile").read_text(encoding="utf-8")
     installs = [line for line in makefile.splitlines() if "pip install" in line]

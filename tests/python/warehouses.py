@@ -17,7 +17,7 @@ from small_models import SMALL
 from ml import settings
 from ml.chosen import parameters_text
 from ml.publish import insert_rows
-from ml.warehouse import open_warehouse
+from ml.warehouse import Warehouse, open_warehouse
 
 DBT = Path(sys.executable).parent / "dbt"
 COUPON_FILES = ("coupon_list_train", "coupon_list_test")
@@ -97,29 +97,32 @@ def build_marts(world: World, *arguments: str) -> World:
 
 def use_small_models(world: World) -> World:
     """Write down a choice of settings, as a search does, that training takes."""
-    with open_warehouse(world.database) as warehouse, warehouse.transaction():
-        shared = {
-            "run_id": "search-small",
-            "mean_map_at_10": 0.0,
-            "first_judged_cutoff": dt.date(2012, 1, 1),
-            "last_judged_cutoff": dt.date(2012, 1, 1),
-            "data_fingerprint": warehouse.data_fingerprint(),
-            "chosen_at": dt.datetime(2012, 1, 8),
-        }
-        insert_rows(
-            warehouse,
-            "model_settings",
-            [
-                shared
-                | {
-                    "model_name": name,
-                    "parameters": parameters_text(parameters),
-                    "is_default": name == "blend",
-                }
-                for name, parameters in SMALL.items()
-            ],
-        )
+    with open_warehouse(world.database) as warehouse:
+        write_settings(warehouse, SMALL)
     return world
+
+
+def write_settings(warehouse: Warehouse, parameters_of: dict[str, dict]) -> None:
+    """Write down settings of models, of which the blend is published."""
+    shared = {
+        "run_id": "search-small",
+        "mean_map_at_10": 0.0,
+        "first_judged_cutoff": dt.date(2012, 1, 1),
+        "last_judged_cutoff": dt.date(2012, 1, 1),
+        "data_fingerprint": warehouse.data_fingerprint(),
+        "chosen_at": dt.datetime(2012, 1, 8),
+    }
+    rows = [
+        shared
+        | {
+            "model_name": name,
+            "parameters": parameters_text(parameters),
+            "is_default": name == "blend",
+        }
+        for name, parameters in parameters_of.items()
+    ]
+    with warehouse.transaction():
+        insert_rows(warehouse, "model_settings", rows)
 
 
 def cut_files(source: Path, target: Path, cutoff: dt.date) -> Path:

@@ -1,0 +1,1 @@
+"""The warehouse on Spark: see docs/spark.md. Imported only with ``--target spark``."""
