@@ -407,7 +407,7 @@ def read_evaluated_users(warehouse: Warehouse) -> np.ndarray | None:
     Returns
     -------
     ndarray of int32
-        Sorted ``user_id``.
+        Their ``user_id``, in the order of their hashes.
     """
     most = warehouse.max_evaluated_users
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
@@ -417,7 +417,8 @@ def read_evaluated_users(warehouse: Warehouse) -> np.ndarray | None:
         "select user_id from core.dim_users order by md5(user_hash), user_hash "
         f"limit {int(most)}"
     )
-    return np.sort(drawn["user_id"].to_numpy())
+    everyone = in_order_of_hashes(warehouse, "user")
+    return everyone[np.isin(everyone, drawn["user_id"].to_numpy())]
 
 
 def read_labels(warehouse: Warehouse, candidates: Candidates) -> np.ndarray:

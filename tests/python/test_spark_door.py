@@ -30,6 +30,7 @@ from ml.models.blend import Blend
 from ml.pairs import (
     Candidates,
     encode,
+    in_order_of_hashes,
     read_candidates,
     read_evaluated_users,
     read_labels,
@@ -450,12 +451,7 @@ def test_a_sample_is_measured_as_those_users_among_all(one_run_world_in_use):
         candidates = read_candidates(warehouse, LABELLED)
         scores = np.random.default_rng(0).random(candidates.shape, dtype=np.float32)
         sample = read_evaluated_users(Small(warehouse.connection))
-        everyone = [
-            row[0]
-            for row in warehouse.rows(
-                "select user_id from core.dim_users order by user_id"
-            )
-        ]
+        everyone = in_order_of_hashes(warehouse, "user")
         is_drawn = np.isin(candidates.user_ids, sample)
         drawn = Candidates(
             LABELLED, candidates.user_ids[is_drawn], candidates.coupon_ids
