@@ -31,6 +31,7 @@ from ml.pairs import (
     Candidates,
     encode,
     in_order_of_hashes,
+    places_of,
     read_candidates,
     read_evaluated_users,
     read_labels,
