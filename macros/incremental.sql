@@ -1,10 +1,10 @@
 {# Incremental builds: `dbt build --vars '{incremental: true}'` computes only the cutoffs
    whose inputs have changed since they were built. See docs/incremental.md. #}
 
-{# Only DuckDB's builds can be incremental; elsewhere, and without the variable, everything
-   is computed anew. #}
+{# Only DuckDB's builds can be incremental; elsewhere, without the variable and with
+   --full-refresh everything is computed anew. #}
 {% macro is_incremental_build() -%}
-    {{ return(var('incremental') and target.type == 'duckdb') }}
+    {{ return(var('incremental') and target.type == 'duckdb' and not flags.FULL_REFRESH) }}
 {%- endmacro %}
 
 {# The models that an incremental build computes cutoff by cutoff. #}
@@ -39,34 +39,78 @@
     where cutoff_date in ({{ to_build }})
 {%- endmacro %}
 
-{# At the start: whoever computes such a model otherwise than by an incremental build
-   forfeits what was kept of earlier builds, until everything was built again. #}
+{# At the start of a build. What was kept of earlier builds is forfeited if models by
+   cutoff are built otherwise than by an incremental build with all that decides what is
+   computed, or if one of them is not there. Alone they can't be built where the tables
+   that they start from hold but the cutoffs of an incremental build. #}
 {% macro forget_finished_cutoffs() -%}
-{%- if execute and target.type == 'duckdb' and not is_incremental_build()
-    and flags.WHICH in ['build', 'run'] -%}
+{%- if execute and target.type == 'duckdb' and flags.WHICH in ['build', 'run'] -%}
     {%- set built = models_by_cutoff() | map(attribute='unique_id')
         | select('in', selected_resources) | list -%}
-    {%- set finished = graph.nodes['model.' ~ project_name ~ '.int_finished_cutoffs'] -%}
-    {%- if built and adapter.get_relation(
-        finished.database, finished.schema, finished.alias
-    ) -%}
-delete from {{ finished.relation_name }}
+    {%- set to_build = 'model.' ~ project_name ~ '.int_cutoffs_to_build' -%}
+    {%- set inputs = 'model.' ~ project_name ~ '.int_cutoff_inputs' -%}
+    {%- if built and to_build not in selected_resources -%}
+        {%- do refuse_to_build_a_part_of_the_cutoffs(built) -%}
+    {%- endif -%}
+    {%- set is_sound = is_incremental_build() and not lacking_models_by_cutoff()
+        and to_build in selected_resources and inputs in selected_resources -%}
+    {%- if built and not is_sound and is_there('int_finished_cutoffs') -%}
+delete from {{ relation_of('int_finished_cutoffs') }}
     {%- endif -%}
 {%- endif -%}
 {%- endmacro %}
 
-{# Before anything is computed of them, the cutoffs of this build count as unfinished. #}
+{# Whether the relation of a model exists. #}
+{% macro is_there(name) -%}
+    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ name] -%}
+    {{ return(adapter.get_relation(node.database, node.schema, node.alias) is not none) }}
+{%- endmacro %}
+
+{# The models by cutoff that have no relation yet, or have one no longer. #}
+{% macro lacking_models_by_cutoff() -%}
+    {%- set lacking = [] -%}
+    {%- for node in models_by_cutoff() if not is_there(node.name) -%}
+        {%- do lacking.append(node.name) -%}
+    {%- endfor -%}
+    {{ return(lacking) }}
+{%- endmacro %}
+
+{# Ends the command if a model would be built of the cutoffs of the last build alone. #}
+{% macro refuse_to_build_a_part_of_the_cutoffs(built) -%}
+    {%- if is_there('int_cutoffs_to_build') and is_there('cutoffs') -%}
+        {%- set lacking = run_query(
+            'select count(*) from ' ~ relation_of('cutoffs')
+            ~ ' where cutoff_date not in (select cutoff_date from '
+            ~ relation_of('int_cutoffs_to_build') ~ ')'
+        ).columns[0].values()[0] -%}
+        {%- if lacking and not is_incremental_build() -%}
+            {{ exceptions.raise_compiler_error(
+                'the last build was incremental, so ' ~ built[0].split('.')[-1]
+                ~ ' alone would lack ' ~ lacking
+                ~ ' cutoffs: build everything, or `--select int_cutoffs_to_build+`'
+            ) }}
+        {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Before anything is computed of them, the cutoffs of this build count as unfinished, and
+   so do those no longer in use, whose rows go. #}
 {% macro forget_cutoffs_to_build() -%}
 {%- if execute and target.type == 'duckdb' -%}
 delete from {{ relation_of('int_finished_cutoffs') }}
-where cutoff_date in (select cutoff_date from {{ this }})
+where
+    cutoff_date in (select cutoff_date from {{ this }})
+    or cutoff_date not in (select cutoff_date from {{ relation_of('cutoffs') }})
 {%- endif -%}
 {%- endmacro %}
 
-{# At the end, if everything was to be built: all cutoffs in use are finished. #}
+{# At the end, if every model and seed of the project was to be built: all cutoffs in use
+   are finished. #}
 {% macro remember_finished_cutoffs() -%}
 {%- if execute and target.type == 'duckdb' -%}
-    {%- set left_out = models_by_cutoff() | map(attribute='unique_id')
+    {%- set left_out = graph.nodes.values()
+        | selectattr('resource_type', 'in', ['model', 'seed'])
+        | map(attribute='unique_id')
         | reject('in', selected_resources) | list -%}
     {%- if not left_out -%}
 delete from {{ relation_of('int_finished_cutoffs') }};
@@ -88,16 +132,23 @@ select * from {{ relation_of('int_cutoff_inputs') }}
    cutoff by cutoff, the rows of the cutoffs that were computed. Takes the place of dbt's
    own macro. #}
 {% macro get_where_subquery(relation) -%}
-{%- set where = [config.get('where')] | select | list -%}
-{%- if is_incremental_build() and execute
-    and relation.render() in models_by_cutoff() | map(attribute='relation_name') -%}
-    {%- do where.append(
-        'cutoff_date in (select cutoff_date from '
-        ~ relation_of('int_cutoffs_to_build') ~ ')'
-    ) -%}
-{%- endif -%}
+{%- set looked_at = of_cutoffs_to_build(relation) if is_incremental_build()
+    else relation -%}
+{%- set where = config.get('where') -%}
 {{ return(
-    '(select * from ' ~ relation ~ ' where ' ~ where | join(' and ') ~ ')'
-    if where else relation
+    '(select * from ' ~ looked_at ~ ' where ' ~ where ~ ') as dbt_subquery'
+    if where else looked_at
+) }}
+{%- endmacro %}
+
+{# A relation, or of a model that is computed cutoff by cutoff the rows of the cutoffs
+   that the last build computed: all that the tables hold that it was made from. #}
+{% macro of_cutoffs_to_build(relation) -%}
+{%- set narrowed = execute
+    and relation | string in models_by_cutoff() | map(attribute='relation_name') -%}
+{{ return(
+    '(select * from ' ~ relation ~ ' where cutoff_date in (select cutoff_date from '
+    ~ relation_of('int_cutoffs_to_build') ~ ')) as of_cutoffs_to_build'
+    if narrowed else relation
 ) }}
 {%- endmacro %}

@@ -1,9 +1,10 @@
 """Measure how build and training grow with the data, and what bounds them.
 
-For each number of users: a synthetic sample, `dbt build` with all tests, the
-incremental build of a week more, `ml.train`, clients that ask for lists; each in a
-process of its own, in a directory data/bench-<users> that is emptied before and removed
-afterwards. Prints a page of seconds, peak memory and the slowest models.
+For each number of users: a synthetic sample, `dbt build` with all tests, `ml.train`,
+clients that ask for lists, the incremental build of a week more (without unit tests, as
+the weekly job does it); each in a process of its own, in a directory data/bench-<users>
+that is emptied before and removed afterwards. Prints a page of seconds, peak memory and
+the slowest models.
 """
 
 from __future__ import annotations

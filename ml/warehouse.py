@@ -224,6 +224,23 @@ class Warehouse:
             )
         return current
 
+    def is_built_by(self, project_fingerprint: str) -> bool:
+        """Return whether the marts were built by this SQL.
+
+        Parameters
+        ----------
+        project_fingerprint
+            See :func:`ml.version.code_fingerprint`.
+        """
+        known = self.rows(
+            "select count(*) from information_schema.columns where table_schema = 'ml' "
+            "and table_name = 'build_fingerprint' "
+            "and column_name = 'project_fingerprint'"
+        )
+        return known == [(1,)] and self.rows(
+            "select project_fingerprint from ml.build_fingerprint"
+        ) == [(project_fingerprint,)]
+
     def release_memory(self) -> None:
         """Give back what the engine keeps of the tables it has read."""
         for limit in ("100MB", settings.memory_limit()):

@@ -34,7 +34,7 @@ from ml.monitor import ALARMED
 from ml.pipeline import BEHIND_TRAINING
 from ml.raw_files import find_raw_files
 from ml.train import choose_cutoff
-from ml.version import code_version
+from ml.version import code_fingerprint, code_version
 from ml.warehouse import WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.week --cutoff 2012-06-17"
@@ -176,7 +176,7 @@ def _run_steps(
 ) -> int:
     dbt = dbt_command()
     build = [dbt, "build", "--exclude-resource-type", "unit_test"]
-    if not options.again:
+    if not options.again and _is_built_by_this_code():
         build += ["--vars", "{incremental: true}"]
     _step("build", build, progress, log, output)
     plan = plan_week(options.cutoff, options.refit_after)
@@ -196,6 +196,15 @@ def _run_steps(
     # alarms are told every time, whatever was finished before
     monitor = [sys.executable, "-m", "ml.monitor", *cutoff]
     return run_measured("monitor", monitor, accepted=(0, ALARMED)).exit_code
+
+
+def _is_built_by_this_code() -> bool:
+    """Return whether a build may add to the marts: others have other columns."""
+    path = settings.warehouse_path()
+    if not path.is_file():
+        return False
+    with open_warehouse(read_only=True, must_be_built=False) as warehouse:
+        return warehouse.is_built_by(code_fingerprint())
 
 
 def _step(

@@ -106,11 +106,11 @@ class SparkWarehouse(Warehouse):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Let all that a block writes be seen at its end, or nothing of it.
+        """Let all that a block writes be seen at its end.
 
         Tables are written beside the old ones and put in their place one after the
-        other, ``LAST_TABLES`` at the end. Queries within the block see what was there
-        before it.
+        other, ``LAST_TABLES`` at the end; what is seen if that breaks off stands in
+        docs/spark.md. Queries within the block see what was there before it.
         """
         self.pending, self.read_from = {}, {}
         try:

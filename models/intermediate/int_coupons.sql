@@ -55,7 +55,7 @@ keyed as (
     select
         *,
         {{ sunday_of('sale_start_at') }} as release_week_date,
-        -- the first issue's key, which later ones leave as it is
+        -- the key of the issue first seen, which later ones leave as it is
         min(coupon_id) over (
             partition by catalog_price_yen, discount_price_yen, small_area, genre
         ) as shop_key_id

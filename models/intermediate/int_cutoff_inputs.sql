@@ -9,6 +9,11 @@ with known as (
     group by cutoffs.cutoff_date
 ),
 
+distances as (
+    select {{ sum_of_row_hashes('places') }} as hash_sum
+    from {{ ref('int_prefecture_distances') }} as places
+),
+
 cutoff_inputs as (
     select
         known.cutoff_date,
@@ -17,12 +22,14 @@ cutoff_inputs as (
             dbt.string_literal(variables_of_this_build()), "','",
             'cast(files.has_visit_log as ' ~ dbt.type_string() ~ ')', "','",
             'cast(cutoffs.is_labelled as ' ~ dbt.type_string() ~ ')', "','",
+            'cast(distances.hash_sum as ' ~ dbt.type_string() ~ ')', "','",
             'cast(known.hash_sum as ' ~ dbt.type_string() ~ ')',
         ])) }} as input_fingerprint
     from known
     inner join {{ ref('cutoffs') }} as cutoffs
         on known.cutoff_date = cutoffs.cutoff_date
     cross join {{ ref('data_fingerprint') }} as files
+    cross join distances
 )
 
 select * from cutoff_inputs

@@ -13,4 +13,4 @@ left join {{ ref('int_finished_cutoffs') }} as finished
     on
         inputs.cutoff_date = finished.cutoff_date
         and inputs.input_fingerprint = finished.input_fingerprint
-where finished.cutoff_date is null or not {{ var('incremental') }}
+where finished.cutoff_date is null or not {{ is_incremental_build() }}

@@ -1,15 +1,31 @@
 -- grain: one row per week in which anything happened that features are made of
-with registrations as (
+with first_weeks as (
     select
         user_id,
-        user_hash,
-        sex,
-        age,
-        segment,
-        prefecture,
-        prefecture_status,
-        registered_at
-    from {{ ref('dim_users') }}
+        min(week_start_date) as first_week_date
+    from {{ ref('int_user_weeks') }}
+    group by user_id
+),
+
+-- what a user did before the registration counts with what they are
+registrations as (
+    select
+        users.user_id,
+        users.user_hash,
+        users.sex,
+        users.age,
+        users.segment,
+        users.prefecture,
+        users.prefecture_status,
+        users.registered_at,
+        least(
+            {{ sunday_of('users.registered_at') }},
+            coalesce(
+                first_weeks.first_week_date, {{ sunday_of('users.registered_at') }}
+            )
+        ) as known_from_week_date
+    from {{ ref('dim_users') }} as users
+    left join first_weeks on users.user_id = first_weeks.user_id
 ),
 
 withdrawals as (
@@ -42,7 +58,7 @@ visits as (
 
 hashed as (
     {% for relation, week in [
-        ('registrations', sunday_of('registered_at')),
+        ('registrations', 'known_from_week_date'),
         ('withdrawals', sunday_of('withdrawn_at')),
         ('coupons', 'release_week_date'),
         ('areas', 'release_week_date'),

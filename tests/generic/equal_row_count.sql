@@ -3,8 +3,8 @@
 {% test equal_row_count(model, compare_model) %}
     with counts as (
         select
-            (select count(*) from {{ model }}) as n_rows,
-            (select count(*) from {{ get_where_subquery(compare_model) }})
+            (select count(*) from {{ of_cutoffs_to_build(model) }}) as n_rows,
+            (select count(*) from {{ of_cutoffs_to_build(compare_model) }})
                 as n_rows_compared
     )
 

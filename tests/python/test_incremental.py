@@ -79,6 +79,11 @@ def finished(world: World) -> list[dt.date]:
     return cutoffs_in(world, "int_finished_cutoffs")
 
 
+def change(world: World, statement: str) -> None:
+    with duckdb.connect(str(world.database)) as connection:
+        connection.execute(statement)
+
+
 @pytest.fixture(scope="module")
 def world(sample_dir, tmp_path_factory) -> World:
     """A warehouse of the files as they were two weeks before the last cutoff."""
@@ -121,9 +126,24 @@ def test_new_weeks_are_added_as_if_all_had_been_built(world, sample_dir, tmp_pat
     # a build that goes no further leaves them unfinished
     assert finished(world) == [day for day in before if day < first]
 
-    # a mart that was built alone: nobody knows what the others are made of
-    world.dbt("run", "--select", "feature_coupons", *FULL)
-    assert finished(world) == []
+    # a mart alone would hold these cutoffs and no others
+    alone = world.dbt("run", "--select", "feature_coupons", *FULL, check=False)
+    assert alone.returncode != 0
+    assert "would lack" in alone.stdout
+    assert finished(world) == [day for day in before if day < first]
+    # where a mart is missing, all are built
+    assert finished(anew) == built(anew)
+    change(anew, "drop table features.feature_newcomers")
+    anew.dbt("run", "--select", "+feature_coupons", *INCREMENTAL)
+    assert built(anew) == [*before, *NEWS]
+    # a mart may be built alone beside all others, but nobody knows what they are of
+    change(
+        anew,
+        "insert into intermediate.int_finished_cutoffs "
+        "from intermediate.int_cutoff_inputs",
+    )
+    anew.dbt("run", "--select", "feature_coupons", *FULL)
+    assert finished(anew) == []
 
 
 def test_other_code_is_other_input(tmp_path, monkeypatch):

@@ -46,6 +46,12 @@ NEVER_UPSTREAM = {
     "features": {"ml", "reporting"},
     "ml": {"reporting"},
 }
+#: What the fingerprints of int_week_inputs and int_cutoff_inputs are made of, and what
+#: decides which cutoffs are built.
+HASHED = {
+    *("dim_users", "dim_coupons", "bridge_coupon_areas", "fct_purchases", "fct_visits"),
+    *("int_prefecture_distances", "data_fingerprint", "int_cutoffs_to_build"),
+}
 #: What happened in the target week. Nothing that is a feature may descend from it.
 OUTCOMES = {"int_positive_pairs", "int_sampled_pairs"}
 
@@ -535,6 +541,27 @@ def test_features_do_not_descend_from_outcomes(models, layers, manifest):
             parents = {p.split(".")[-1] for p in _ancestors(manifest, node)}
             offenders += [f"{name}: {parent}" for parent in parents & OUTCOMES]
     none_of(offenders, "features do not descend from what happened in the target week")
+
+
+def test_what_is_computed_by_cutoff_is_made_of_what_is_looked_at(models, manifest):
+    """Nothing of the files reaches it but through models that the fingerprints hold."""
+    by_cutoff = {
+        node["unique_id"]
+        for node in models.values()
+        if node["config"]["meta"].get("by_cutoff")
+    }
+    assert len(by_cutoff) > 20
+    found, waiting = set(), [*by_cutoff]
+    while waiting:
+        node = manifest["nodes"].get(waiting.pop())
+        for parent in node["depends_on"]["nodes"] if node else ():
+            if parent not in found and parent.split(".")[-1] not in HASHED:
+                found.add(parent)
+                waiting.append(parent)
+    none_of(
+        (name for name in found if name.startswith("source.") or ".stg_" in name),
+        "models by cutoff start from what int_week_inputs and int_cutoff_inputs hash",
+    )
 
 
 def test_models_are_named_by_their_layer(models, layers):

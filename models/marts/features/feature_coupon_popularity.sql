@@ -14,7 +14,9 @@ with candidates as (
         3600 * exposure.sale_hours_in_week as seconds_in_week
     from {{ ref('feature_coupons') }} as coupons
     inner join {{ ref('feature_coupon_exposure') }} as exposure
-        on coupons.coupon_id = exposure.coupon_id
+        on
+            coupons.cutoff_date = exposure.cutoff_date
+            and coupons.coupon_id = exposure.coupon_id
 ),
 
 early_viewers as (

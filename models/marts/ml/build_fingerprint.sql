@@ -8,5 +8,7 @@
 -- depends_on: {{ ref('dim_coupons') }}
 {{ config(post_hook="{{ remember_finished_cutoffs() }}") }}
 
-select data_fingerprint
+select
+    data_fingerprint,
+    project_fingerprint
 from {{ ref('data_fingerprint') }}
