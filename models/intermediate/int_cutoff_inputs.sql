@@ -9,9 +9,13 @@ with known as (
     group by cutoffs.cutoff_date
 ),
 
+places as (
+    select * from {{ ref('int_prefecture_distances') }}
+),
+
 distances as (
     select {{ sum_of_row_hashes('places') }} as hash_sum
-    from {{ ref('int_prefecture_distances') }} as places
+    from places
 ),
 
 cutoff_inputs as (

@@ -137,6 +137,9 @@ def write_project(project: Path) -> None:
     """Write a dbt project whose only tests are the cases."""
     (project / "models").mkdir()
     shutil.copytree(GENERIC_TESTS, project / "tests" / "generic")
+    (project / "macros").mkdir()
+    # what the tests look at in an incremental build
+    shutil.copy(PROJECT_DIR / "macros" / "incremental.sql", project / "macros")
     for name, rows in MODELS.items():
         (project / "models" / f"{name}.sql").write_text(
             "select cast(key as integer) as key, cast(word as varchar) as word, "
@@ -147,6 +150,7 @@ def write_project(project: Path) -> None:
         "dbt_project.yml": {
             "name": "generic_tests",
             "profile": "generic_tests",
+            "vars": {"incremental": False},
             "flags": {
                 "send_anonymous_usage_stats": False,
                 "require_generic_test_arguments_property": True,

@@ -553,8 +553,7 @@ def test_what_is_computed_by_cutoff_is_made_of_what_is_looked_at(models, manifes
     assert len(by_cutoff) > 20
     found, waiting = set(), [*by_cutoff]
     while waiting:
-        node = manifest["nodes"].get(waiting.pop())
-        for parent in node["depends_on"]["nodes"] if node else ():
+        for parent in manifest["parent_map"][waiting.pop()]:
             if parent not in found and parent.split(".")[-1] not in HASHED:
                 found.add(parent)
                 waiting.append(parent)

@@ -89,8 +89,8 @@ def test_a_user_is_answered_from_the_table(warehouse, cutoff, capsys):
     assert first.startswith(f"week from {cutoff}, by reporting.recommendations, blend")
     expected = warehouse.rows(
         "select coupon_hash, reasons from reporting.recommendations "
-        "where user_hash = ? order by rank",
-        [user_hash],
+        "where user_hash = ? and cutoff_date = ? order by rank",
+        [user_hash, cutoff],
     )
     assert len(rows) == len(expected) == 10
     for row, (coupon_hash, reasons) in zip(rows, expected, strict=True):
