@@ -49,7 +49,7 @@
         | select('in', selected_resources) | list -%}
     {%- set to_build = 'model.' ~ project_name ~ '.int_cutoffs_to_build' -%}
     {%- set inputs = 'model.' ~ project_name ~ '.int_cutoff_inputs' -%}
-    {%- if built and to_build not in selected_resources -%}
+    {%- if built and to_build not in selected_resources and not is_incremental_build() -%}
         {%- do refuse_to_build_a_part_of_the_cutoffs(built) -%}
     {%- endif -%}
     {%- set is_sound = is_incremental_build() and not lacking_models_by_cutoff()
@@ -83,7 +83,7 @@ delete from {{ relation_of('int_finished_cutoffs') }}
             ~ ' where cutoff_date not in (select cutoff_date from '
             ~ relation_of('int_cutoffs_to_build') ~ ')'
         ).columns[0].values()[0] -%}
-        {%- if lacking and not is_incremental_build() -%}
+        {%- if lacking -%}
             {{ exceptions.raise_compiler_error(
                 'the last build was incremental, so ' ~ built[0].split('.')[-1]
                 ~ ' alone would lack ' ~ lacking

@@ -166,3 +166,11 @@ insert into {{ this }}
 {%- endfor -%}
 {{ return(statements) }}
 {%- endmacro %}
+
+{# The condition that a pair is drawn with a probability, by the seeds of user and coupon:
+   their product modulo a prime spreads evenly over 1 .. prime - 1. #}
+{% macro is_drawn(user_seed, coupon_seed, probability) -%}
+{%- set prime = 2147483647 -%}
+mod({{ user_seed }} * {{ coupon_seed }}, {{ prime }})
+        <= {{ probability }} * ({{ prime }} - 1)
+{%- endmacro %}

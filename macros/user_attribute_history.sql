@@ -103,10 +103,7 @@ changes_per_day as (
         max(changes.viewed_date) as viewed_date
     from changes
     inner join span on changes.from_date <= span.last_cutoff_date
-    group by
-        changes.user_id,
-        changes.{{ attribute }},
-        greatest(changes.from_date, span.first_cutoff_date)
+    group by all
 ),
 
 running as (

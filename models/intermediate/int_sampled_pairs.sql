@@ -1,5 +1,4 @@
 -- grain: one row per labelled cutoff, user and coupon chosen for training
-{%- set modulus = 2147483647 %}
 
 with cutoffs as (
     select * from {{ ref('int_cutoffs_to_build') }}
@@ -43,7 +42,6 @@ users as (
             and users.user_id = buyers.user_id
 ),
 
--- the product of two seeds modulo a prime spreads evenly over 1 .. modulus - 1
 chosen as (
     select
         users.cutoff_date,
@@ -55,8 +53,9 @@ chosen as (
     inner join {{ ref('int_candidate_coupons') }} as coupons
         on users.cutoff_date = coupons.cutoff_date
     where
-        mod(users.user_seed * coupons.coupon_seed, {{ modulus }})
-        <= users.inclusion_probability * ({{ modulus }} - 1)
+        {{ is_drawn(
+            'users.user_seed', 'coupons.coupon_seed', 'users.inclusion_probability'
+        ) }}
 ),
 
 negatives as (

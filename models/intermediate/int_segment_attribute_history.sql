@@ -18,11 +18,7 @@ weeks as (
     from {{ ref('int_user_attribute_weeks') }} as weeks
     inner join span on weeks.known_from_date <= span.last_cutoff_date
     inner join {{ ref('dim_users') }} as users on weeks.user_id = users.user_id
-    group by
-        users.segment,
-        weeks.attribute,
-        weeks.attribute_value,
-        greatest(weeks.known_from_date, span.first_cutoff_date)
+    group by all
 ),
 
 running as (

@@ -1,5 +1,4 @@
 -- grain: one row per cutoff, user and coupon of the sample
-{%- set modulus = 2147483647 %}
 
 with ranked_users as (
     select
@@ -18,7 +17,6 @@ chosen_users as (
     where place <= {{ var('profile_users') }}
 ),
 
--- the product of two seeds modulo a prime spreads evenly over 1 .. modulus - 1
 chosen_pairs as (
     select
         users.cutoff_date,
@@ -28,8 +26,9 @@ chosen_pairs as (
     inner join {{ ref('int_candidate_coupons') }} as coupons
         on users.cutoff_date = coupons.cutoff_date
     where
-        mod(users.user_seed * coupons.coupon_seed, {{ modulus }})
-        <= {{ var('profile_pair_share') }} * ({{ modulus }} - 1)
+        {{ is_drawn(
+            'users.user_seed', 'coupons.coupon_seed', var('profile_pair_share')
+        ) }}
 )
 
 {{ pair_features('chosen_pairs', part='any', only_users='chosen_users') }}
