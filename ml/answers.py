@@ -11,7 +11,7 @@ import pyarrow as pa
 from ml import metrics
 from ml.champion import champion
 from ml.model_files import file_to_score
-from ml.pairs import read_person
+from ml.pairs import in_order_of_hashes, read_person
 from ml.reasons import ReasonWriter
 from ml.score import load_fitted
 from ml.warehouse import Warehouse
@@ -89,6 +89,7 @@ class LoadedModel:
         self.cutoff = cutoff
         self.run_id = file.run_id
         self.contract = fitted.contract
+        self.coupon_ids = in_order_of_hashes(warehouse, "coupon", cutoff)
         self.reasons = ReasonWriter(
             self.model, warehouse.columns(SCORING), fitted.averages
         )
@@ -96,7 +97,7 @@ class LoadedModel:
     def answer(self, warehouse: Warehouse, user_id: int, mart: str = SCORING) -> Answer:
         """Return the ten best coupons; none if the week has no candidates."""
         coupon_ids, features = read_person(
-            warehouse, self.contract, mart, self.cutoff, user_id
+            warehouse, self.contract, mart, self.cutoff, user_id, self.coupon_ids
         )
         scores = self.model.predict(features)
         best = np.argsort(-scores, kind="stable")[: metrics.TOP_K]

@@ -38,6 +38,7 @@ from ml.manifest import dbt_command
 from ml.serving_load import Load, measure_serving
 from ml.version import code_version
 from ml.warehouse import Warehouse, open_warehouse
+from ml.week import BUILD, INCREMENTAL
 
 EXAMPLE = "example: python -m ml.bench --users 2000 --write docs/benchmarks.md"
 
@@ -51,7 +52,6 @@ MAIN_TABLES = (
 EVENTS = ("core.fct_purchases", "core.fct_visits")
 STDERR = 2
 WEEK = "a week more"
-INCREMENTAL = ("--vars", "{incremental: true}")
 N_MODELS, N_EXPLAINED, N_TESTS = 10, 5, 5
 
 
@@ -165,8 +165,7 @@ def _add_week(database: Path, environment: dict[str, str], directory: Path) -> C
             "select cutoff_date from features.cutoffs "
             "order by cutoff_date desc limit 2)"
         )
-    week = [*dbt, "build", *INCREMENTAL, "--exclude-resource-type", "unit_test"]
-    return run_measured(WEEK, week, own, STDERR)
+    return run_measured(WEEK, [*dbt, *BUILD, *INCREMENTAL], own, STDERR)
 
 
 def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:

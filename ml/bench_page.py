@@ -54,8 +54,8 @@ class SizeResult:
     Attributes
     ----------
     costs
-        Cost per step: ``sample``, ``dbt build``, ``a week more`` and, if it was run,
-        ``ml.train``.
+        Cost per step: ``sample``, ``dbt build``, if it was run ``ml.train``, and
+        ``a week more``.
     rows
         Rows per main table.
     n_events

@@ -548,6 +548,7 @@ def read_person(
     mart: str,
     cutoff: dt.date,
     user_id: int,
+    coupon_ids: np.ndarray,
 ) -> tuple[np.ndarray, Features]:
     """Return one person's candidate coupons, ordered by their hashes, and features.
 
@@ -555,6 +556,8 @@ def read_person(
     ----------
     mart
         ``scoring_pairs`` for a user, ``newcomer_pairs`` for a newcomer.
+    coupon_ids
+        The cutoff's candidates, see :func:`in_order_of_hashes`.
     """
     # a literal is taken down to the marts before they are joined
     pairs = warehouse.table(
@@ -562,8 +565,8 @@ def read_person(
         f"where cutoff_date = ? and user_id = {int(user_id)}",
         [cutoff],
     ).combine_chunks()
-    coupons = in_order_of_hashes(warehouse, "coupon", cutoff)
-    pairs = pairs.take(np.argsort(places_of(coupons, pairs["coupon_id"].to_numpy())))
+    places = places_of(coupon_ids, pairs["coupon_id"].to_numpy())
+    pairs = pairs.take(np.argsort(places))
     features = replace(
         encode(pairs, contract),
         users=np.zeros(pairs.num_rows, np.int32),

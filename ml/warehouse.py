@@ -232,14 +232,10 @@ class Warehouse:
         project_fingerprint
             See :func:`ml.version.code_fingerprint`.
         """
-        known = self.rows(
-            "select count(*) from information_schema.columns where table_schema = 'ml' "
-            "and table_name = 'build_fingerprint' "
-            "and column_name = 'project_fingerprint'"
-        )
-        return known == [(1,)] and self.rows(
-            "select project_fingerprint from ml.build_fingerprint"
-        ) == [(project_fingerprint,)]
+        if "project_fingerprint" not in self.column_names("ml", "build_fingerprint"):
+            return False
+        built = self.rows("select project_fingerprint from ml.build_fingerprint")
+        return built == [(project_fingerprint,)]
 
     def release_memory(self) -> None:
         """Give back what the engine keeps of the tables it has read."""

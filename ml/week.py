@@ -38,6 +38,9 @@ from ml.version import code_fingerprint, code_version
 from ml.warehouse import WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.week --cutoff 2012-06-17"
+#: What dbt does every week, and the option by which it adds to what is there.
+BUILD = ("build", "--exclude-resource-type", "unit_test")
+INCREMENTAL = ("--vars", "{incremental: true}")
 REFIT_AFTER = 4
 LOCKED = 4
 #: Lines of the log that are shown when a step fails.
@@ -175,9 +178,9 @@ def _run_steps(
     options: argparse.Namespace, progress: Progress, log: Path, output: int
 ) -> int:
     dbt = dbt_command()
-    build = [dbt, "build", "--exclude-resource-type", "unit_test"]
+    build = [dbt, *BUILD]
     if not options.again and _is_built_by_this_code():
-        build += ["--vars", "{incremental: true}"]
+        build += INCREMENTAL
     _step("build", build, progress, log, output)
     plan = plan_week(options.cutoff, options.refit_after)
     cutoff = ["--cutoff", str(plan.cutoff)]
