@@ -152,19 +152,17 @@ case users.user_sex
 ) }}
 {%- endmacro %}
 
-{# The statement that appends another part to the table. #}
-{% macro append_training_part(part) -%}
-insert into {{ this }}
-{{ training_part(part) }}
-{%- endmacro %}
-
-{# One statement per part but the first, rendered when the table is there. #}
+{# Appends to the table, which the first part was made into, the others one by one. How
+   many there are depends on the users and cutoffs of this build. #}
 {% macro append_training_parts() -%}
-{%- set statements = [] -%}
-{%- for part in range(1, var('training_parts')) -%}
-    {%- do statements.append("{{ append_training_part(" ~ part ~ ") }}") -%}
-{%- endfor -%}
-{{ return(statements) }}
+{%- if execute -%}
+    {%- set last = run_query(
+        'select max(part) from ' ~ ref('int_cutoffs_to_build')
+    ).columns[0].values()[0] -%}
+    {%- for part in range(1, (last or 0) + 1) -%}
+        {%- do run_query('insert into ' ~ this ~ ' ' ~ training_part(part)) -%}
+    {%- endfor -%}
+{%- endif -%}
 {%- endmacro %}
 
 {# The condition that a pair is drawn with a probability, by the seeds of user and coupon:
