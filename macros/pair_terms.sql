@@ -145,22 +145,35 @@ case users.user_sex
 {%- endif -%}
 {%- endmacro %}
 
-{# The training pairs of one part; the table is made of the first, the others follow. #}
-{% macro training_part(part) -%}
+{# The training pairs of one part and of one group of its users. The table is made of the
+   first, the others follow. #}
+{% macro training_part(part, group) -%}
+with users_of_group as (
+    select user_id
+    from {{ ref('dim_users') }}
+    where
+        mod(user_id, (select max(n_user_groups) from {{ ref('int_cutoffs_to_build') }}))
+        = {{ group }}
+)
+
 {{ pair_features(
-    ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer', 'is_viewed'], part=part
+    ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer', 'is_viewed'],
+    part=part, only_users='users_of_group'
 ) }}
 {%- endmacro %}
 
-{# Appends to the table, which the first part was made into, the others one by one. How
-   many there are depends on the users and cutoffs of this build. #}
+{# Appends to the table all parts and groups but the first. How many there are depends on
+   the users and cutoffs of this build. #}
 {% macro append_training_parts() -%}
 {%- if execute -%}
-    {%- set last = run_query(
-        'select max(part) from ' ~ ref('int_cutoffs_to_build')
-    ).columns[0].values()[0] -%}
-    {%- for part in range(1, (last or 0) + 1) -%}
-        {%- do run_query('insert into ' ~ this ~ ' ' ~ training_part(part)) -%}
+    {%- set (last_part, n_groups) = run_query(
+        'select coalesce(max(part), 0), coalesce(max(n_user_groups), 1) from '
+        ~ ref('int_cutoffs_to_build')
+    ).rows[0].values() -%}
+    {%- for part in range(last_part + 1) -%}
+        {%- for group in range(n_groups) if part or group -%}
+            {%- do run_query('insert into ' ~ this ~ ' ' ~ training_part(part, group)) -%}
+        {%- endfor -%}
     {%- endfor -%}
 {%- endif -%}
 {%- endmacro %}

@@ -20,6 +20,9 @@ to_build as (
 numbered as (
     select
         to_build.*,
+        cast(
+            ceil(greatest(users.n_users, 1) / {{ var('training_part_users') }}) as integer
+        ) as n_user_groups,
         row_number() over (order by to_build.cutoff_date) as position,
         cast(least(
             count(*) over (),
@@ -40,5 +43,6 @@ select
     is_selection,
     has_visit_log,
     n_coupons,
-    cast(mod(position, n_parts) as integer) as part
+    cast(mod(position, n_parts) as integer) as part,
+    n_user_groups
 from numbered
