@@ -21,7 +21,8 @@ numbered as (
     select
         to_build.*,
         cast(
-            ceil(greatest(users.n_users, 1) / {{ var('training_part_users') }}) as integer
+            ceil(greatest(users.n_users, 1) / {{ var('training_part_users') }})
+            as integer
         ) as n_user_groups,
         row_number() over (order by to_build.cutoff_date) as position,
         cast(least(
