@@ -4,15 +4,14 @@ For each number of users: a synthetic sample, `dbt build` with all tests, `ml.tr
 clients that ask for lists, the incremental build of a week more (without unit tests, as
 the weekly job does it); each in a process of its own, in a directory data/bench-<users>
 that is emptied before and removed afterwards. Prints a page of seconds, peak memory and
-the slowest models.
+the slowest models. With --target spark: the sample, its Parquet, `dbt build` with all
+data tests on Spark, on all cores of this machine (run it with .venv-spark/bin/python).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -21,23 +20,29 @@ from pathlib import Path
 
 import duckdb
 
-from ml import cli, settings
-from ml.bench_page import (
-    REAL_USERS,
-    TRAIN,
-    Machine,
-    SizeResult,
-    Speed,
-    Timed,
-    markdown,
+from ml import bench_record, bench_spark, cli, settings
+from ml.bench_page import REAL_USERS, TRAIN, SizeResult, Speed, Timed, markdown
+from ml.bench_runs import (
+    EVENTS,
+    MAIN_TABLES,
+    N_MODELS,
+    N_TESTS,
+    STDERR,
+    read_build,
+    run_steps,
+    sample_command,
+    slowest,
+    this_machine,
+    variables,
+    work_directory,
 )
+from ml.bigquery_bytes import GIB, estimate, table_bytes
 from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
 from ml.files import write_whole
 from ml.manifest import dbt_command
 from ml.serving_load import Load, measure_serving
-from ml.version import code_version
-from ml.warehouse import Warehouse, open_warehouse
+from ml.warehouse import DUCKDB, SPARK, Warehouse, open_warehouse
 from ml.week import BUILD, INCREMENTAL
 
 EXAMPLE = "example: python -m ml.bench --users 2000 --write docs/benchmarks.md"
@@ -45,14 +50,8 @@ EXAMPLE = "example: python -m ml.bench --users 2000 --write docs/benchmarks.md"
 #: A quarter of the competition's users, all of them, four times as many.
 SIZES = (REAL_USERS // 4, REAL_USERS, 4 * REAL_USERS)
 MIN_USERS = 100
-MAIN_TABLES = (
-    *("core.dim_users", "core.dim_coupons", "core.fct_purchases", "core.fct_visits"),
-    *("features.feature_users", "features.feature_coupons", "ml.training_pairs"),
-)
-EVENTS = ("core.fct_purchases", "core.fct_visits")
-STDERR = 2
 WEEK = "a week more"
-N_MODELS, N_EXPLAINED, N_TESTS = 10, 5, 5
+N_EXPLAINED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--write", type=Path, metavar="FILE", help="also write the page"
     )
     parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="CSV",
+        help="also add the figures to this table, in place of those of the same "
+        "engine and size: what ml.engine_costs reads",
+    )
+    parser.add_argument(
         "--train-up-to",
         type=int,
         default=REAL_USERS,
@@ -81,6 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--keep", action="store_true", help="keep data/bench-<users> and what it holds"
+    )
+    parser.add_argument(
+        "--target",
+        choices=(DUCKDB, SPARK),
+        default=DUCKDB,
+        help="engine that is measured (default: %(default)s)",
     )
     options = parser.parse_args(arguments)
     return cli.run(lambda: _run(options))
@@ -92,16 +104,26 @@ def _run(options: argparse.Namespace) -> None:
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
     cli.check_writable(options.write)
+    cli.check_writable(options.record)
+    on_spark = options.target == SPARK
+    engine = bench_spark.engine() if on_spark else f"DuckDB {duckdb.__version__}"
     # the page itself, written after each size, would make a checkout a changed one
-    machine = this_machine()
+    machine = this_machine(engine)
     results: list[SizeResult] = []
     for users in dict.fromkeys(options.users):
-        with_training = users <= options.train_up_to
-        results.append(measure(users, options.seed, with_training, options.keep))
+        if on_spark:
+            result = bench_spark.measure(users, options.seed, options.keep)
+        else:
+            with_training = users <= options.train_up_to
+            result = measure(users, options.seed, with_training, options.keep)
+        results.append(result)
         page = markdown(machine, options.seed, results)
         # a size that fails does not take those before it along
         if options.write is not None:
             write_whole(options.write, page)
+        if options.record is not None:
+            found = bench_record.figures(options.target, machine, [result])
+            bench_record.add(options.record, found)
     print(f"\n{page}", end="")
 
 
@@ -113,41 +135,27 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
     CommandError
         A step failed.
     """
-    directory = settings.PROJECT_DIR / "data" / f"bench-{users}"
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    database = directory / "warehouse.duckdb"
-    environment = {
-        "PONPARE_DATA_DIR": str(directory / "sample"),
-        "PONPARE_DB": str(database),
-        "PONPARE_CACHE": str(directory / "cache"),
-        "DBT_TARGET_PATH": str(directory / "target"),
-        "DBT_LOG_PATH": str(directory / "logs"),
-    }
-    python = [sys.executable, "-m"]
-    sample = [*python, "ml.sample_data", "--users", str(users), "--seed", str(seed)]
-    steps = {
-        "sample": [*sample, "--out", str(directory / "sample")],
-        "dbt build": [dbt_command(), "--quiet", "build"],
-    }
-    if with_training:
-        steps[TRAIN] = [*python, "ml.train"]
-    costs: dict[str, Cost] = {}
-    try:
-        for step, command in steps.items():
-            print(f"{users:,} users: {step}", file=sys.stderr, flush=True)
-            costs[step] = run_measured(step, command, environment, STDERR)
-        # its memory would count as that of the processes started after it
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-            result = pool.submit(inspect, users, costs, directory).result()
-        # last, for what it leaves behind is not what a build of everything leaves
-        print(f"{users:,} users: {WEEK}", file=sys.stderr, flush=True)
-        result.costs[WEEK] = _add_week(database, environment, directory)
-        return result
-    finally:
-        if not keep:
-            _remove_models(database)
-            shutil.rmtree(directory, ignore_errors=True)
+    with work_directory(f"bench-{users}", keep) as directory:
+        database = directory / "warehouse.duckdb"
+        environment = variables(directory)
+        steps = {
+            "sample": sample_command(users, seed, directory),
+            "dbt build": [dbt_command(), "--quiet", "build"],
+        }
+        if with_training:
+            steps[TRAIN] = [sys.executable, "-m", "ml.train"]
+        try:
+            costs = run_steps(users, steps, environment)
+            # its memory would count as that of the processes started after it
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+                result = pool.submit(inspect, users, costs, directory).result()
+            # last, for what it leaves behind is not what a build of everything leaves
+            print(f"{users:,} users: {WEEK}", file=sys.stderr, flush=True)
+            result.costs[WEEK] = _add_week(database, environment, directory)
+            return result
+        finally:
+            if not keep:
+                _remove_models(database)
 
 
 def _add_week(database: Path, environment: dict[str, str], directory: Path) -> Cost:
@@ -171,10 +179,10 @@ def _add_week(database: Path, environment: dict[str, str], directory: Path) -> C
 def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
     """Read what a build left behind: row counts, the slowest models and tests."""
     database = directory / "warehouse.duckdb"
-    run = json.loads((directory / "target" / "run_results.json").read_bytes())
-    manifest = json.loads((directory / "target" / "manifest.json").read_bytes())
+    run, manifest = read_build(directory)
     with open_warehouse(database, read_only=True) as warehouse:
         counts = _table_counts(warehouse)
+        billed = estimate(manifest["nodes"], table_bytes(warehouse))
         ((n_pairs,),) = warehouse.rows(
             "select sum(n_coupons * n_users)::bigint from features.cutoffs inner join "
             "(select cutoff_date, count(*) as n_users from features.feature_users "
@@ -197,60 +205,13 @@ def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
         | {"ml.scoring_pairs (view)": n_pairs},
         n_events=sum(counts[name] for name in EVENTS),
         warehouse_mb=database.stat().st_size / 1e6,
+        billed_gib=sum(n_bytes for _, n_bytes in billed.values()) / GIB,
         models=[
             Timed(m.name, m.seconds, m.n_rows, bound_by.get(m.name, "")) for m in models
         ],
         tests=slowest(run, manifest, "test", counts, N_TESTS),
         speed=speed,
         serving=serving,
-    )
-
-
-def slowest(
-    run: dict, manifest: dict, resource_type: str, counts: dict[str, int], n: int
-) -> list[Timed]:
-    """Return the slowest models or tests of dbt's run results, slowest first.
-
-    A test has the rows of the model it is attached to, a fact about several models
-    those of the largest.
-
-    Parameters
-    ----------
-    counts
-        Rows by schema and name of each table; what is not there is a view.
-    """
-    results = [
-        result
-        for result in run["results"]
-        if result["unique_id"].startswith(f"{resource_type}.")
-    ]
-    results.sort(key=lambda result: -result["execution_time"])
-    timed = []
-    for result in results[:n]:
-        node = manifest["nodes"][result["unique_id"]]
-        looked_at = [node["unique_id"]]
-        if resource_type == "test":
-            attached = node.get("attached_node")
-            looked_at = [attached] if attached else node["depends_on"]["nodes"]
-        n_rows = [_rows_of(manifest["nodes"].get(name), counts) for name in looked_at]
-        largest = max((n for n in n_rows if n is not None), default=None)
-        timed.append(Timed(node["name"], result["execution_time"], largest))
-    return timed
-
-
-def _rows_of(node: dict | None, counts: dict[str, int]) -> int | None:
-    """Return the rows of a model's table; None for a view or a source."""
-    return counts.get(f"{node['schema']}.{node['name']}") if node else None
-
-
-def this_machine() -> Machine:
-    """Return what is known of the machine and of the project's version."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return Machine(
-        cores=len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1,
-        memory_gb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
-        duckdb_version=duckdb.__version__,
-        code_version=code_version(),
     )
 
 

@@ -13,6 +13,17 @@ from ml.serving_load import Load
 #: Users of the competition's files: the size that others are compared with.
 REAL_USERS = 22_873
 TRAIN = "ml.train"
+ABOUT_DUCKDB = (
+    "Each size is built with all tests in a process of its own and a new warehouse. "
+    "Peak memory is that of the largest process; DuckDB runs inside it. `ml.train` "
+    "fits, evaluates and explains all models."
+)
+ABOUT_SPARK = (
+    "Each size is built with all data tests (no unit tests) in a session of its own "
+    "with a worker thread for each core, two models at a time, and a new warehouse "
+    "and metastore. Peak memory is that of all processes of a step added up, looked "
+    "at five times a second; Java may take 3 GB of heap, and more beside it."
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +66,14 @@ class SizeResult:
     ----------
     costs
         Cost per step: ``sample``, ``dbt build``, if it was run ``ml.train``, and
-        ``a week more``.
+        ``a week more``; on Spark ``ml.export_raw`` and no training.
     rows
         Rows per main table.
     n_events
         Purchases and page views: what grows with the users' history.
+    billed_gib
+        What BigQuery would bill for a build with its tests, at most, in GiB; None if
+        it was not estimated.
     """
 
     users: int
@@ -71,6 +85,7 @@ class SizeResult:
     tests: list[Timed]
     speed: Speed | None = None
     serving: list[Load] = field(default_factory=list)
+    billed_gib: float | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ class Machine:
 
     cores: int
     memory_gb: float
-    duckdb_version: str
+    engine: str
     code_version: str
     date: dt.date = field(default_factory=dt.date.today)
 
@@ -89,19 +104,17 @@ def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `{_command(seed, results)}` on synthetic samples "
-        "(docs/sample-data.md). Each size is built with all tests in a process of its "
-        "own and a new warehouse. Peak memory is that of the largest process; DuckDB "
-        "runs inside it. `ml.train` fits, evaluates and explains all models.",
+        f"Written by `{_command(machine, seed, results)}` on synthetic samples "
+        f"(docs/sample-data.md). {ABOUT_SPARK if on_spark(machine) else ABOUT_DUCKDB}",
         "",
         *table(
-            ("date", "cores", "memory", "DuckDB", "version of the project"),
+            ("date", "cores", "memory", "engine", "version of the project"),
             [
                 (
                     str(machine.date),
                     str(machine.cores),
                     f"{machine.memory_gb:.0f} GB",
-                    machine.duckdb_version,
+                    machine.engine,
                     machine.code_version,
                 )
             ],
@@ -134,9 +147,17 @@ def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _command(seed: int, results: Sequence[SizeResult]) -> str:
+def on_spark(machine: Machine) -> bool:
+    """Whether the results are Spark's."""
+    return machine.engine.startswith("Spark")
+
+
+def _command(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
     """Return the command that measures these results again."""
     sizes = " ".join(str(result.users) for result in results)
+    if on_spark(machine):
+        spark = ".venv-spark/bin/python -m ml.bench --target spark"
+        return f"{spark} --users {sizes} --seed {seed}"
     trained = [result.users for result in results if TRAIN in result.costs]
     largest = max(trained, default=0)
     # by default all sizes up to the competition's are trained
@@ -255,6 +276,13 @@ def _scaling(results: Sequence[SizeResult]) -> list[str]:
 
 
 def _size(result: SizeResult) -> list[str]:
+    is_explained = any(model.bound_by for model in result.models)
+    head = ("model", "s", "rows", "what bounds it")
+    rows = [
+        (m.name, f"{m.seconds:.2f}", _count(m.n_rows), m.bound_by)
+        for m in result.models
+    ]
+    n_columns = len(head) if is_explained else len(head) - 1
     return [
         *table(
             ("table", "rows"),
@@ -262,15 +290,11 @@ def _size(result: SizeResult) -> list[str]:
         ),
         "",
         "Slowest models, and the operators that take most of the time when a model's "
-        "query is run again alone (`explain analyze`; writing the table is not in it):",
+        "query is run again alone (`explain analyze`; writing the table is not in it):"
+        if is_explained
+        else "Slowest models:",
         "",
-        *table(
-            ("model", "s", "rows", "what bounds it"),
-            (
-                (m.name, f"{m.seconds:.2f}", _count(m.n_rows), m.bound_by)
-                for m in result.models
-            ),
-        ),
+        *table(head[:n_columns], (row[:n_columns] for row in rows)),
         "",
         "Slowest tests, with the rows of the model tested:",
         "",

@@ -18,6 +18,7 @@ from ml.warehouse import Warehouse, open_warehouse
 EXAMPLE = "example: PONPARE_DATA_DIR=data/full python -m ml.bigquery_bytes"
 #: BigQuery bills at least so much for each table that a query names.
 LEAST_BYTES = 10 * 1024**2
+GIB = 1024**3
 FIXED_BYTES = {"BOOLEAN": 1}
 
 
@@ -33,14 +34,32 @@ def report() -> None:
     nodes = read_manifest()["nodes"]
     with open_warehouse(read_only=True) as warehouse:
         sizes = table_bytes(warehouse)
-    for kind, words in (("model", "models"), ("test", "data tests")):
+    for kind, (n_nodes, n_bytes) in estimate(nodes, sizes).items():
+        print(f"{n_nodes:,} {kind}: {n_bytes / GIB:,.1f} GiB read at most")
+    print(f"stored: {sum(sizes.values()) / GIB:,.1f} GiB")
+
+
+def estimate(
+    nodes: Mapping[str, dict], sizes: Mapping[str, int]
+) -> dict[str, tuple[int, int]]:
+    """Return how many models and data tests there are, and the bytes billed for them.
+
+    Parameters
+    ----------
+    nodes
+        Of dbt's manifest.
+    sizes
+        Bytes of each table, from :func:`table_bytes`.
+    """
+    found = {}
+    for resource_type, words in (("model", "models"), ("test", "data tests")):
         billed = [
             billed_bytes(name, nodes, sizes)
             for name, node in nodes.items()
-            if node["resource_type"] == kind
+            if node["resource_type"] == resource_type
         ]
-        print(f"{len(billed):,} {words}: {sum(billed) / 1024**3:,.1f} GiB read at most")
-    print(f"stored: {sum(sizes.values()) / 1024**3:,.1f} GiB")
+        found[words] = len(billed), sum(billed)
+    return found
 
 
 def table_bytes(warehouse: Warehouse) -> dict[str, int]:

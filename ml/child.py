@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-from ml import settings
+from ml import process_memory, settings
 from ml.cli import CommandError
 
 
@@ -24,7 +25,8 @@ class Cost:
         From start to end.
     peak_memory_mb
         Peak resident memory in MB (10^6 bytes) of the process, or of the largest that
-        it started and waited for.
+        it started and waited for; where descendants were asked for, the largest sum of
+        all at one moment.
     exit_code
         0 unless others were accepted.
     """
@@ -41,6 +43,7 @@ def run_measured(
     stdout: int | None = None,
     stderr: int | None = None,
     accepted: Sequence[int] = (0,),
+    with_descendants: bool = False,
 ) -> Cost:
     """Run a command from the project's directory until it ends.
 
@@ -54,6 +57,9 @@ def run_measured(
         File descriptors for what the command prints; by default this process's own.
     accepted
         Exit codes that are no error.
+    with_descendants
+        Whether memory is that of all processes that it starts, added up: of dbt on
+        Spark nearly all is Java's, for which dbt does not wait. Linux only.
 
     Raises
     ------
@@ -68,8 +74,10 @@ def run_measured(
         stdout=stdout,
         stderr=stderr,
     )
+    watching = process_memory.watched(process.pid) if with_descendants else None
     try:
-        _, status, usage = os.wait4(process.pid, 0)
+        with watching or nullcontext() as peak:
+            _, status, usage = os.wait4(process.pid, 0)
     except BaseException:
         process.kill()
         process.wait()
@@ -89,4 +97,5 @@ def run_measured(
         )
     # Linux counts in KiB, macOS in bytes
     unit = 1 if sys.platform == "darwin" else 1024
-    return Cost(seconds, usage.ru_maxrss * unit / 1e6, code)
+    own = usage.ru_maxrss * unit / 1e6
+    return Cost(seconds, peak.megabytes if peak else own, code)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+from dataclasses import replace
 
 import duckdb
 import pytest
 
-from ml import bench
+from ml import bench, bench_spark, process_memory
 from ml.bench_page import Machine, SizeResult, Speed, Timed, base_of, markdown
+from ml.bench_record import Measured, add, read
+from ml.bench_runs import slowest
 from ml.bottlenecks import Bottleneck, PlanError, bottlenecks, costliest, explain
 from ml.child import Cost, run_measured
 from ml.cli import CommandError
@@ -121,14 +124,14 @@ COUNTS = {"core.fast": 10, "core.slow": 8}
 
 
 def test_the_slowest_models_come_first_with_their_rows():
-    assert bench.slowest(RUN, MANIFEST, "model", COUNTS, 2) == [
+    assert slowest(RUN, MANIFEST, "model", COUNTS, 2) == [
         Timed("slow", 9.0, 8),
         Timed("a_view", 0.5, None),
     ]
 
 
 def test_a_test_has_the_rows_of_what_it_looks_at():
-    assert bench.slowest(RUN, MANIFEST, "test", COUNTS, 5) == [
+    assert slowest(RUN, MANIFEST, "test", COUNTS, 5) == [
         # a fact about several models: the largest of them
         Timed("of_both", 3.0, 10),
         Timed("of_slow", 2.0, 8),
@@ -149,9 +152,12 @@ def size(users: int, events: int, build: Cost) -> SizeResult:
     )
 
 
-def page_of(*results: SizeResult) -> list[str]:
-    machine = Machine(2, 25.0, "2.0.0", "0.1.0 abc", dt.date(2026, 11, 24))
-    return markdown(machine, 7, results).splitlines()
+def machine_with(engine: str) -> Machine:
+    return Machine(2, 25.0, engine, "0.1.0 abc", dt.date(2026, 11, 24))
+
+
+def page_of(*results: SizeResult, engine: str = "DuckDB 2.0.0") -> list[str]:
+    return markdown(machine_with(engine), 7, results).splitlines()
 
 
 def test_scaling_is_relative_to_the_real_size():
@@ -188,7 +194,7 @@ def test_the_page_names_the_command_that_measures_it_again():
 
 def test_the_page_names_machine_models_and_tests():
     lines = page_of(size(300, 10, Cost(10.0, 400.0)))
-    assert "| 2026-11-24 | 2 | 25 GB | 2.0.0 | 0.1.0 abc |" in lines
+    assert "| 2026-11-24 | 2 | 25 GB | DuckDB 2.0.0 | 0.1.0 abc |" in lines
     assert "| slow | 9.00 | 8 | HASH_JOIN: 50% / of it |" in lines
     assert "| of_slow | 2.00 | view |" in lines
     assert (
@@ -197,6 +203,75 @@ def test_the_page_names_machine_models_and_tests():
     )
     assert "| 300 | table | 8 | 1,500 | 150.0 | 50.2 | 75.5 | 99.8 |" in lines
     assert "## Scaling" not in lines
+
+
+def test_the_page_of_spark_has_no_plans_and_names_its_own_command():
+    result = SizeResult(
+        *(300, {"dbt build": Cost(100.0, 2_000.0)}, {"core.dim_users": 300}, 10, 12.0),
+        *([Timed("slow", 9.0, 8)], [Timed("of_slow", 2.0, None)]),
+    )
+    lines = page_of(result, engine="Spark 4.3.0")
+    command = ".venv-spark/bin/python -m ml.bench --target spark --users 300 --seed 7"
+    assert lines[2].startswith(f"Written by `{command}` on synthetic samples")
+    assert "no unit tests" in lines[2]
+    assert "| slow | 9.00 | 8 |" in lines
+    assert not any("what bounds it" in line for line in lines)
+
+
+def test_figures_are_recorded_in_place_of_older_ones(tmp_path, monkeypatch, capsys):
+    record = tmp_path / "figures.csv"
+    old = [
+        Measured(
+            "duckdb", 300, 9, "dbt build", "seconds", 1.0, "0.1.0 old", "2026-01-01"
+        ),
+        Measured(
+            "spark", 300, 9, "dbt build", "seconds", 2.0, "0.1.0 old", "2026-01-01"
+        ),
+    ]
+    add(record, old)
+    assert read(record) == old
+    result = size(300, 10, Cost(10.5, 400.0))
+    monkeypatch.setattr(bench, "measure", lambda *_: replace(result, billed_gib=1.25))
+    monkeypatch.setattr(bench, "this_machine", machine_with)
+    assert bench.main(["--users", "300", "--record", str(record)]) == 0
+    assert record.read_text(encoding="utf-8").splitlines() == [
+        "engine,users,events,step,quantity,value,version,date",
+        "bigquery,300,10,dbt build,billed_gib,1.25,0.1.0 abc,2026-11-24",
+        "duckdb,300,10,dbt build,stored_mb,12,0.1.0 abc,2026-11-24",
+        "duckdb,300,10,sample,seconds,1,0.1.0 abc,2026-11-24",
+        "duckdb,300,10,sample,peak_mb,100,0.1.0 abc,2026-11-24",
+        "duckdb,300,10,dbt build,seconds,10.5,0.1.0 abc,2026-11-24",
+        "duckdb,300,10,dbt build,peak_mb,400,0.1.0 abc,2026-11-24",
+        "spark,300,9,dbt build,seconds,2,0.1.0 old,2026-01-01",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("engine,users\n", "line 1: the columns must be engine, users, events"),
+        ("duckdb,many,9,dbt build,seconds,1,v,d\n", "line 2: invalid literal"),
+        ("duckdb,3,9,dbt build,seconds,1\n", "line 2: a field is missing"),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_refused(text, message, tmp_path):
+    record = tmp_path / "figures.csv"
+    head = "engine,users,events,step,quantity,value,version,date\n"
+    record.write_text(text if text.startswith("engine") else head + text)
+    with pytest.raises(CommandError, match=message):
+        read(record)
+
+
+def test_rows_of_tables_on_spark_are_counted_in_their_files(tmp_path):
+    for name, n_rows in (("part-0", 3), ("part-1", 4)):
+        table = tmp_path / "core.db" / "fct_visits"
+        table.mkdir(parents=True, exist_ok=True)
+        (table / "_SUCCESS").touch()
+        duckdb.sql(f"select * from range({n_rows})").write_parquet(
+            str(table / f"{name}.parquet")
+        )
+    (tmp_path / "ml.db" / "empty").mkdir(parents=True)
+    assert bench_spark.table_counts(tmp_path) == {"core.fct_visits": 7}
 
 
 def test_a_size_that_fails_leaves_what_was_measured(tmp_path, monkeypatch, capsys):
@@ -226,12 +301,28 @@ def test_a_command_is_measured_in_a_process_of_its_own():
         )
 
 
+@pytest.mark.skipif(not process_memory.can_be_read(), reason="this system has no /proc")
+def test_memory_of_what_a_command_starts_is_added_up():
+    child = "import time; x = bytearray(150_000_000); time.sleep(1.5)"
+    command = [
+        sys.executable,
+        "-c",
+        f"import subprocess, sys; x = bytearray(100_000_000); "
+        f"subprocess.Popen([sys.executable, '-c', {child!r}]).wait()",
+    ]
+    # both at a time, and what two Pythons need besides
+    cost = run_measured("all", command, with_descendants=True)
+    assert 250 < cost.peak_memory_mb < 350
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--users", "5"], "--users must be 100 or more."),
         (["--users", "300", "--seed", "-1"], "--seed must be 0 or more."),
         (["--users", "300", "--write", "none/x.md"], "none is no directory."),
+        (["--users", "300", "--record", "none/x.csv"], "none is no directory."),
+        (["--users", "300", "--target", "spark"], "--target spark needs Spark"),
     ],
 )
 def test_bad_options_are_one_sentence(arguments, message, capsys):
