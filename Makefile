@@ -11,6 +11,7 @@ PORT ?= 8080
 ORACLE_USERS ?= 2000
 ORACLE_SEEDS ?= 1 2 3
 BENCH_USERS ?= 5718 22873 91492
+SPARK_BENCH_USERS ?= 500 2000 5718
 CRASH_ROUNDS ?= 13
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export PYTHONUNBUFFERED := 1
@@ -181,7 +182,14 @@ oracle: env ## what share of a perfect ranking each model reaches, on samples of
 
 .PHONY: bench
 bench: env ## seconds, memory and slowest models at 1/4, 1/1 and 4/1 of the real size (BENCH_USERS)
-	@$(BIN)/python -m ml.bench --users $(BENCH_USERS) --write docs/benchmarks.md
+	@$(BIN)/python -m ml.bench --users $(BENCH_USERS) --write docs/benchmarks.md --record docs/benchmarks.csv
+	@$(BIN)/python -m ml.engine_costs --write docs/engine-costs.md
+
+.PHONY: bench-spark
+bench-spark: env spark ## seconds and memory of dbt build on Spark, on this machine (SPARK_BENCH_USERS)
+	@.venv-spark/bin/python -m ml.bench --target spark --users $(SPARK_BENCH_USERS) \
+		--write docs/benchmarks-spark.md --record docs/benchmarks.csv
+	@$(BIN)/python -m ml.engine_costs --write docs/engine-costs.md
 
 .PHONY: monitor-trial
 monitor-trial: env ## whether alarms ring on drifting samples and are silent on steady ones (two minutes a sample)

@@ -14,9 +14,10 @@ import argparse
 import multiprocessing
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
@@ -52,6 +53,7 @@ SIZES = (REAL_USERS // 4, REAL_USERS, 4 * REAL_USERS)
 MIN_USERS = 100
 WEEK = "a week more"
 N_EXPLAINED = 5
+Result = TypeVar("Result")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -146,9 +148,7 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
             steps[TRAIN] = [sys.executable, "-m", "ml.train"]
         try:
             costs = run_steps(users, steps, environment)
-            # its memory would count as that of the processes started after it
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                result = pool.submit(inspect, users, costs, directory).result()
+            result = _apart(inspect, users, costs, directory)
             # last, for what it leaves behind is not what a build of everything leaves
             print(f"{users:,} users: {WEEK}", file=sys.stderr, flush=True)
             result.costs[WEEK] = _add_week(database, environment, directory)
@@ -167,13 +167,27 @@ def _add_week(database: Path, environment: dict[str, str], directory: Path) -> C
     dbt = [dbt_command(), "--quiet"]
     # as if it had been built incrementally before
     run_measured("dbt parse", [*dbt, "parse", *INCREMENTAL], own, STDERR)
+    _apart(_forget_two_cutoffs, database)
+    return run_measured(WEEK, [*dbt, *BUILD, *INCREMENTAL], own, STDERR)
+
+
+def _apart(function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a function in a process of its own, and return what it returns.
+
+    What opening a warehouse takes of memory here would count as that of the processes
+    that are started afterwards.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _forget_two_cutoffs(database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
         connection.execute(
             "delete from intermediate.int_finished_cutoffs where cutoff_date in ("
             "select cutoff_date from features.cutoffs "
             "order by cutoff_date desc limit 2)"
         )
-    return run_measured(WEEK, [*dbt, *BUILD, *INCREMENTAL], own, STDERR)
 
 
 def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:

@@ -109,7 +109,7 @@ def add(path: Path, new: Iterable[Measured]) -> None:
     writer.writerow(COLUMNS)
     for figure in sorted([*kept, *new], key=lambda f: (f.engine, f.users)):
         writer.writerow(
-            f"{value:.10g}" if isinstance(value, float) else value
+            f"{value:.6g}" if isinstance(value, float) else value
             for value in astuple(figure)
         )
     write_whole(path, text.getvalue())

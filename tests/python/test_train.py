@@ -355,7 +355,7 @@ def test_a_missing_required_file_leaves_the_warehouse_as_it_was(trained, tmp_pat
         *("train", "submission", "pipeline", "summary", "query", "catalogue"),
         *("bench", "ablation", "compare", "search", "backtest"),
         *("next_genre", "oracle_report", "card", "check_reasons", "lineage"),
-        *("monitor", "monitor_trial", "export_raw", "bigquery_bytes"),
+        *("monitor", "monitor_trial", "export_raw", "bigquery_bytes", "engine_costs"),
         "export_mlflow",
         *("promote", "rollback", "score", "week", "vertex_job", "recommend"),
     ],
