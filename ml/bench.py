@@ -22,7 +22,7 @@ from typing import TypeVar
 import duckdb
 
 from ml import bench_record, bench_spark, cli, settings
-from ml.bench_page import REAL_USERS, TRAIN, SizeResult, Speed, Timed, markdown
+from ml.bench_page import BUILD, REAL_USERS, TRAIN, SizeResult, Speed, Timed, markdown
 from ml.bench_runs import (
     EVENTS,
     MAIN_TABLES,
@@ -44,12 +44,14 @@ from ml.files import write_whole
 from ml.manifest import dbt_command
 from ml.serving_load import Load, measure_serving
 from ml.warehouse import DUCKDB, SPARK, Warehouse, open_warehouse
-from ml.week import BUILD, INCREMENTAL
+from ml.week import BUILD as BUILD_OF_THE_WEEK
+from ml.week import INCREMENTAL
 
 EXAMPLE = "example: python -m ml.bench --users 2000 --write docs/benchmarks.md"
 
 #: A quarter of the competition's users, all of them, four times as many.
 SIZES = (REAL_USERS // 4, REAL_USERS, 4 * REAL_USERS)
+SPARK_SIZES = (500, 2000, REAL_USERS // 4)
 MIN_USERS = 100
 WEEK = "a week more"
 N_EXPLAINED = 5
@@ -63,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--users",
         type=int,
         nargs="+",
-        default=list(SIZES),
-        help="sizes of the samples (default: 1/4, 1/1 and 4/1 of the competition's)",
+        help="sizes of the samples (default: 1/4, 1/1 and 4/1 of the competition's; "
+        "on Spark " + ", ".join(map(str, SPARK_SIZES)) + ")",
     )
     parser.add_argument(
         "--seed", type=int, default=7, help="seed of the samples (default: %(default)s)"
@@ -77,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         metavar="CSV",
         help="also add the figures to this table, in place of those of the same "
-        "engine and size: what ml.engine_costs reads",
+        "engine, size and step: what ml.engine_costs reads",
     )
     parser.add_argument(
         "--train-up-to",
@@ -85,10 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=REAL_USERS,
         metavar="USERS",
         help="largest size at which ml.train is run as well; 0 for none (default: "
-        "%(default)s, the competition's)",
+        "%(default)s, the competition's; nothing is trained on Spark)",
     )
     parser.add_argument(
-        "--keep", action="store_true", help="keep data/bench-<users> and what it holds"
+        "--keep",
+        action="store_true",
+        help="keep data/bench-<users> (on Spark bench-spark-<users>)",
     )
     parser.add_argument(
         "--target",
@@ -101,18 +105,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    if min(options.users) < MIN_USERS:
+    on_spark = options.target == SPARK
+    sizes = options.users or (SPARK_SIZES if on_spark else SIZES)
+    if min(sizes) < MIN_USERS:
         raise cli.CommandError(f"--users must be {MIN_USERS} or more.")
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
     cli.check_writable(options.write)
-    cli.check_writable(options.record)
-    on_spark = options.target == SPARK
+    cli.check_writable(options.record, "--record")
+    if options.record is not None and options.record.is_file():
+        # what cannot be added to is told before hours are spent
+        bench_record.read(options.record)
     engine = bench_spark.engine() if on_spark else f"DuckDB {duckdb.__version__}"
     # the page itself, written after each size, would make a checkout a changed one
     machine = this_machine(engine)
     results: list[SizeResult] = []
-    for users in dict.fromkeys(options.users):
+    for users in dict.fromkeys(sizes):
         if on_spark:
             result = bench_spark.measure(users, options.seed, options.keep)
         else:
@@ -142,13 +150,15 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
         environment = variables(directory)
         steps = {
             "sample": sample_command(users, seed, directory),
-            "dbt build": [dbt_command(), "--quiet", "build"],
+            BUILD: [dbt_command(), "--quiet", "build"],
         }
-        if with_training:
-            steps[TRAIN] = [sys.executable, "-m", "ml.train"]
         try:
             costs = run_steps(users, steps, environment)
-            result = _apart(inspect, users, costs, directory)
+            warehouse_mb, billed_gib = _apart(stored, directory)
+            if with_training:
+                training = {TRAIN: [sys.executable, "-m", TRAIN]}
+                costs |= run_steps(users, training, environment)
+            result = _apart(inspect, users, costs, directory, warehouse_mb, billed_gib)
             # last, for what it leaves behind is not what a build of everything leaves
             print(f"{users:,} users: {WEEK}", file=sys.stderr, flush=True)
             result.costs[WEEK] = _add_week(database, environment, directory)
@@ -168,7 +178,7 @@ def _add_week(database: Path, environment: dict[str, str], directory: Path) -> C
     # as if it had been built incrementally before
     run_measured("dbt parse", [*dbt, "parse", *INCREMENTAL], own, STDERR)
     _apart(_forget_two_cutoffs, database)
-    return run_measured(WEEK, [*dbt, *BUILD, *INCREMENTAL], own, STDERR)
+    return run_measured(WEEK, [*dbt, *BUILD_OF_THE_WEEK, *INCREMENTAL], own, STDERR)
 
 
 def _apart(function: Callable[..., Result], *arguments: object) -> Result:
@@ -190,13 +200,28 @@ def _forget_two_cutoffs(database: Path) -> None:
         )
 
 
-def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
+def stored(directory: Path) -> tuple[float, float]:
+    """Return the MB that a build's warehouse has, and the GiB BigQuery would bill."""
+    database = directory / "warehouse.duckdb"
+    _, manifest = read_build(directory)
+    with open_warehouse(database, read_only=True) as warehouse:
+        billed = estimate(manifest["nodes"], table_bytes(warehouse))
+    n_bytes = sum(n_bytes for _, n_bytes in billed.values())
+    return database.stat().st_size / 1e6, n_bytes / GIB
+
+
+def inspect(
+    users: int,
+    costs: dict[str, Cost],
+    directory: Path,
+    warehouse_mb: float,
+    billed_gib: float,
+) -> SizeResult:
     """Read what a build left behind: row counts, the slowest models and tests."""
     database = directory / "warehouse.duckdb"
     run, manifest = read_build(directory)
     with open_warehouse(database, read_only=True) as warehouse:
         counts = _table_counts(warehouse)
-        billed = estimate(manifest["nodes"], table_bytes(warehouse))
         ((n_pairs,),) = warehouse.rows(
             "select sum(n_coupons * n_users)::bigint from features.cutoffs inner join "
             "(select cutoff_date, count(*) as n_users from features.feature_users "
@@ -218,8 +243,8 @@ def inspect(users: int, costs: dict[str, Cost], directory: Path) -> SizeResult:
         rows={name: counts[name] for name in MAIN_TABLES}
         | {"ml.scoring_pairs (view)": n_pairs},
         n_events=sum(counts[name] for name in EVENTS),
-        warehouse_mb=database.stat().st_size / 1e6,
-        billed_gib=sum(n_bytes for _, n_bytes in billed.values()) / GIB,
+        warehouse_mb=warehouse_mb,
+        billed_gib=billed_gib,
         models=[
             Timed(m.name, m.seconds, m.n_rows, bound_by.get(m.name, "")) for m in models
         ],

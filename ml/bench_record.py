@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
-from ml.bench_page import Machine, SizeResult
+from ml.bench_page import BUILD, Machine, SizeResult
 from ml.cli import CommandError
 from ml.files import write_whole
 
 SECONDS, PEAK, STORED, BILLED = "seconds", "peak_mb", "stored_mb", "billed_gib"
-BUILD = "dbt build"
+BIGQUERY = "bigquery"
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,11 @@ class Measured:
     step
         What was run, as the page calls it.
     quantity
-        ``seconds``; ``peak_mb``, the peak of memory, and ``stored_mb``, what the
-        tables take on disk, in MB (10^6 bytes); ``billed_gib``, GiB (2^30 bytes).
+        ``seconds``; ``peak_mb``, the peak of memory (on DuckDB of the largest
+        process, on Spark of all added up), and ``stored_mb``, what the tables take on
+        disk after the build, in MB (10^6 bytes); ``billed_gib``, GiB (2^30 bytes).
+    cores, memory_gb
+        Of the machine, GB (10^9 bytes).
     version, date
         Version of the project that was measured, and when.
     """
@@ -41,11 +45,14 @@ class Measured:
     step: str
     quantity: str
     value: float
+    cores: int
+    memory_gb: int
     version: str
     date: str
 
 
 COLUMNS = tuple(field.name for field in fields(Measured))
+INTEGERS = ("users", "events", "cores", "memory_gb")
 
 
 def figures(
@@ -59,10 +66,12 @@ def figures(
             of.append((engine, step, SECONDS, cost.seconds))
             of.append((engine, step, PEAK, cost.peak_memory_mb))
         if result.billed_gib is not None:
-            of.append(("bigquery", BUILD, BILLED, result.billed_gib))
-        size, when = (result.users, result.n_events), str(machine.date)
+            of.append((BIGQUERY, BUILD, BILLED, result.billed_gib))
+        size = (result.users, result.n_events)
+        where = (machine.cores, round(machine.memory_gb))
+        when = (machine.code_version, str(machine.date))
         found += [
-            Measured(name, *size, step, quantity, value, machine.code_version, when)
+            Measured(name, *size, step, quantity, value, *where, *when)
             for name, step, quantity, value in of
         ]
     return found
@@ -89,8 +98,10 @@ def read(path: Path) -> list[Measured]:
             try:
                 if None in row or None in row.values():
                     raise ValueError("a field is missing or too many are there")
-                row |= {"users": int(row["users"]), "events": int(row["events"])}
+                row |= {name: int(row[name]) for name in INTEGERS}
                 found.append(Measured(**row | {"value": float(row["value"])}))
+                if not 0 < found[-1].value < math.inf:
+                    raise ValueError(f"value {row['value']} is no number above 0")
             except ValueError as error:
                 raise CommandError(
                     f"{path}, line {reader.line_num}: {error}: mend or remove it."
@@ -99,11 +110,14 @@ def read(path: Path) -> list[Measured]:
 
 
 def add(path: Path, new: Iterable[Measured]) -> None:
-    """Write figures to a file, in place of those of the same engine and size."""
+    """Write figures to a file, in place of those of the same engine, size and step."""
     new = list(new)
-    replaced = {(figure.engine, figure.users) for figure in new}
-    old = read(path) if path.is_file() else []
-    kept = [figure for figure in old if (figure.engine, figure.users) not in replaced]
+    replaced = {(figure.engine, figure.users, figure.step) for figure in new}
+    kept = [
+        figure
+        for figure in (read(path) if path.is_file() else [])
+        if (figure.engine, figure.users, figure.step) not in replaced
+    ]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -58,6 +58,8 @@ def variables(directory: Path) -> dict[str, str]:
         "PONPARE_CACHE": str(directory / "cache"),
         "DBT_TARGET_PATH": str(directory / "target"),
         "DBT_LOG_PATH": str(directory / "logs"),
+        # what the page says, whatever this shell has set
+        "PONPARE_MEMORY": "",
     }
 
 

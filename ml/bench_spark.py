@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from ml import process_memory
-from ml.bench_page import SizeResult
+from ml.bench_page import BUILD, SizeResult
 from ml.bench_runs import (
     EVENTS,
     MAIN_TABLES,
@@ -26,7 +25,7 @@ from ml.bench_runs import (
 from ml.cli import CommandError
 from ml.manifest import dbt_command
 from ml.raw_files import quoted
-from ml.spark.session import check_installed
+from ml.spark.session import check_installed, check_java
 
 EXPORT = "ml.export_raw"
 
@@ -37,16 +36,12 @@ def engine() -> str:
     Raises
     ------
     WarehouseError
-        This Python has no Spark.
+        This Python has no Spark, or the machine no Java.
     CommandError
-        Java, or the means to measure its memory, is missing.
+        The memory of Java cannot be measured.
     """
     check_installed()
-    if shutil.which("java") is None:
-        raise CommandError(
-            "--target spark needs Java, which is not there: install Java 17 (on "
-            "Debian: apt-get install openjdk-17-jre-headless)."
-        )
+    check_java()
     if not process_memory.can_be_read():
         raise CommandError(
             "--target spark reads the memory of Java from /proc, which this system "
@@ -71,12 +66,18 @@ def measure(users: int, seed: int, keep: bool) -> SizeResult:
             "SPARK_METASTORE_DIR": str(directory / "metastore"),
             # what the machine's loopback is, not what its name stands for
             "SPARK_LOCAL_IP": "127.0.0.1",
+            # what the page says, whatever this shell has set
+            "SPARK_MASTER_URL": "local[*]",
+            "SPARK_THREADS": "2",
+            "SPARK_DRIVER_MEMORY": "3g",
+            "SPARK_PARTITIONS": "2",
+            "SPARK_BROADCAST_BYTES": "1048576",
         }
         build = [dbt_command(), "--quiet", "build", "--target", "spark"]
         steps = {
             "sample": sample_command(users, seed, directory),
             EXPORT: [sys.executable, "-m", EXPORT, "--out", str(raw)],
-            "dbt build": [*build, "--exclude-resource-type", "unit_test"],
+            BUILD: [*build, "--exclude-resource-type", "unit_test"],
         }
         costs = run_steps(users, steps, environment, with_descendants=True)
         run, manifest = read_build(directory)

@@ -36,7 +36,7 @@ def report() -> None:
         sizes = table_bytes(warehouse)
     for kind, (n_nodes, n_bytes) in estimate(nodes, sizes).items():
         print(f"{n_nodes:,} {kind}: {n_bytes / GIB:,.1f} GiB read at most")
-    print(f"stored: {sum(sizes.values()) / GIB:,.1f} GiB")
+    print(f"stored, with the files: {sum(sizes.values()) / GIB:,.1f} GiB")
 
 
 def estimate(
@@ -63,7 +63,10 @@ def estimate(
 
 
 def table_bytes(warehouse: Warehouse) -> dict[str, int]:
-    """Return per table, as ``schema.name``, its bytes in BigQuery's types."""
+    """Return per table, as ``schema.name``, its bytes in BigQuery's types.
+
+    A raw file, all text, has the bytes of its CSV.
+    """
     columns = warehouse.rows(
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
         "where not internal and table_name in (select table_name from duckdb_tables())"
@@ -76,10 +79,12 @@ def table_bytes(warehouse: Warehouse) -> dict[str, int]:
             else f'{FIXED_BYTES.get(data_type, 8)} * count("{column}")'
         )
         by_table.setdefault(f"{schema}.{table}", []).append(size)
-    return {
+    sizes = {
         table: int(warehouse.rows(f"select {' + '.join(sums)} from {table}")[0][0])
         for table, sums in by_table.items()
     }
+    files = warehouse.rows("select file_name, n_bytes from raw.source_files")
+    return sizes | {f"raw.{name}": n_bytes for name, n_bytes in files}
 
 
 def billed_bytes(name: str, nodes: Mapping[str, dict], sizes: Mapping[str, int]) -> int:
@@ -93,7 +98,7 @@ def billed_bytes(name: str, nodes: Mapping[str, dict], sizes: Mapping[str, int])
             continue
         seen.add(parent)
         if parent.startswith("source."):
-            tables.add(parent)
+            tables.add(f"raw.{parent.split('.')[-1]}")
             continue
         node = nodes[parent]
         if node["config"]["materialized"] == "view":

@@ -98,4 +98,4 @@ def run_measured(
     # Linux counts in KiB, macOS in bytes
     unit = 1 if sys.platform == "darwin" else 1024
     own = usage.ru_maxrss * unit / 1e6
-    return Cost(seconds, peak.megabytes if peak else own, code)
+    return Cost(seconds, max(own, peak.megabytes) if peak else own, code)

@@ -68,10 +68,10 @@ def model_name(text: str) -> str:
     return text
 
 
-def check_writable(path: Path | None) -> None:
-    """Raise CommandError unless the file of an option --write has a directory."""
+def check_writable(path: Path | None, option: str = "--write") -> None:
+    """Raise CommandError unless the file that an option names has a directory."""
     if path is not None and not path.parent.is_dir():
-        raise CommandError(f"--write: {path.parent} is no directory.")
+        raise CommandError(f"{option}: {path.parent} is no directory.")
 
 
 def run(verb: Callable[[], object]) -> int:

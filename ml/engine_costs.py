@@ -1,10 +1,10 @@
-"""Say from which size of the data on another engine pays, by straight lines.
+"""Say from which size of the data on another engine pays, as far as can be told.
 
-Reads what `ml.bench --record` has measured, lays a line through the seconds of each
-engine's builds (fixed seconds, seconds per million events), and makes it longer: what
-a build would take and cost at 1, 10, 100 and 1,000 times the competition's users, how
-many machines Spark would need to be done in time, what BigQuery would bill. Prices, and
-what cannot be measured here, are assumptions that the page names.
+Reads what `ml.bench --record` has measured and makes it longer beyond the largest size:
+what a build would take and cost at 1, 10, 100 and 1,000 times the competition's users,
+how large a machine DuckDB and how many Spark would need to be done in time, what
+BigQuery would bill. Prices, and what cannot be measured here, are assumptions that the
+page names.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pathlib import Path
 
 from ml import cli, settings
 from ml.bench_record import read
-from ml.cost_lines import lines_of
-from ml.engine_costs_page import Assumptions, markdown
+from ml.cost_curves import curves_of
+from ml.engine_costs_page import HOUR, Assumptions, markdown
 from ml.files import write_whole
 
 EXAMPLE = "example: python -m ml.engine_costs --hours 2 --machine-price 0.12"
@@ -54,10 +54,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     for name in ("hours", "machine_price", "largest_machine", "tib_price"):
         if not 0 < getattr(options, name) < math.inf:
-            raise cli.CommandError(f"--{name.replace('_', '-')} must be above 0.")
+            raise cli.CommandError(
+                f"--{name.replace('_', '-')} must be a number above 0."
+            )
     cli.check_writable(options.write)
+    curves = curves_of(read(options.record))
+    if options.hours * HOUR <= curves.duckdb.fixed:
+        raise cli.CommandError(
+            f"--hours must be more than the {curves.duckdb.fixed:,.0f} seconds that "
+            "any build takes on DuckDB."
+        )
     page = markdown(
-        lines_of(read(options.record)),
+        curves,
         Assumptions(
             options.hours,
             options.machine_price,

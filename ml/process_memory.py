@@ -29,6 +29,9 @@ def can_be_read() -> bool:
 def watched(pid: int) -> Iterator[Peak]:
     """Look at a process and its descendants until the block ends.
 
+    A process counts from the second look on that finds it: one that Java has split off
+    to become another has all of Java's memory for a moment, on paper.
+
     Yields
     ------
     Peak
@@ -39,8 +42,16 @@ def watched(pid: int) -> Iterator[Peak]:
     ended = threading.Event()
 
     def look() -> None:
-        while not ended.wait(INTERVAL):
-            peak.megabytes = max(peak.megabytes, resident_megabytes(pid))
+        known: set[str] = set()
+        while True:
+            found = resident_megabytes(pid)
+            peak.megabytes = max(
+                peak.megabytes,
+                sum(size for process, size in found.items() if process in known),
+            )
+            known = set(found)
+            if ended.wait(INTERVAL):
+                return
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()
@@ -51,25 +62,25 @@ def watched(pid: int) -> Iterator[Peak]:
         looking.join()
 
 
-def resident_megabytes(pid: int) -> float:
-    """Return the resident memory of a process and its descendants at this moment."""
+def resident_megabytes(pid: int) -> dict[str, float]:
+    """Return the resident memory of a process and its descendants, by their ids."""
     processes = {status["Pid"]: status for status in _statuses()}
-    total = 0
-    for status in processes.values():
-        if str(pid) in _ancestry(status, processes):
-            # a process that ends has no memory any more
-            total += int(status.get("VmRSS", "0 kB").split()[0])
-    return total * 1024 / 1e6
+    return {
+        # a process that ends has no memory any more
+        process: int(status.get("VmRSS", "0 kB").split()[0]) * 1024 / 1e6
+        for process, status in processes.items()
+        if str(pid) in _ancestry(status, processes)
+    }
 
 
 def _ancestry(status: dict[str, str], processes: dict[str, dict]) -> Iterator[str]:
     """Yield the id of a process, of the one that started it, and so on."""
-    while True:
+    # an id may have been given anew between two looks: nobody is their own ancestor
+    seen: set[str] = set()
+    while status and status["Pid"] not in seen:
+        seen.add(status["Pid"])
         yield status["Pid"]
-        parent = processes.get(status["PPid"])
-        if parent is None:
-            return
-        status = parent
+        status = processes.get(status["PPid"], {})
 
 
 def _statuses() -> Iterator[dict[str, str]]:

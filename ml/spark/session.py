@@ -40,6 +40,15 @@ def check_installed() -> None:
         )
 
 
+def check_java() -> None:
+    """Raise WarehouseError unless there is a Java."""
+    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+        raise WarehouseError(
+            "--target spark needs Java, which is not there: install Java 17 (on "
+            "Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
+        )
+
+
 @cache
 def open_session() -> SparkSession:
     """Start the session, or return it; it ends with the process.
@@ -52,11 +61,7 @@ def open_session() -> SparkSession:
     """
     from pyspark.sql import SparkSession
 
-    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
-        raise WarehouseError(
-            "--target spark needs Java, which is not there: install Java 17 (on "
-            "Debian: apt-get install openjdk-17-jre-headless) or set JAVA_HOME."
-        )
+    check_java()
     chosen = session_settings()
     check_metastore(chosen)
     # the workers take the Python of this name

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import sys
+import threading
 from dataclasses import replace
 
 import duckdb
 import pytest
 
-from ml import bench, bench_spark, process_memory
+from ml import bench, bench_spark, process_memory, settings
 from ml.bench_page import Machine, SizeResult, Speed, Timed, base_of, markdown
 from ml.bench_record import Measured, add, read
-from ml.bench_runs import slowest
+from ml.bench_runs import MAIN_TABLES, slowest
 from ml.bottlenecks import Bottleneck, PlanError, bottlenecks, costliest, explain
 from ml.child import Cost, run_measured
 from ml.cli import CommandError
 from ml.serving_load import Load
 from ml.settings import PROJECT_DIR
-from ml.warehouse import Warehouse
+from ml.warehouse import Warehouse, WarehouseError
 
 
 def operator(name: str, timing: float, n_rows: int, *children: dict, **extra) -> dict:
@@ -220,13 +222,11 @@ def test_the_page_of_spark_has_no_plans_and_names_its_own_command():
 
 def test_figures_are_recorded_in_place_of_older_ones(tmp_path, monkeypatch, capsys):
     record = tmp_path / "figures.csv"
+    when = (2, 25, "0.1.0 old", "2026-01-01")
     old = [
-        Measured(
-            "duckdb", 300, 9, "dbt build", "seconds", 1.0, "0.1.0 old", "2026-01-01"
-        ),
-        Measured(
-            "spark", 300, 9, "dbt build", "seconds", 2.0, "0.1.0 old", "2026-01-01"
-        ),
+        Measured("duckdb", 300, 9, "dbt build", "seconds", 1.0, *when),
+        Measured("duckdb", 300, 9, "ml.train", "seconds", 3.0, *when),
+        Measured("spark", 300, 9, "dbt build", "seconds", 2.0, *when),
     ]
     add(record, old)
     assert read(record) == old
@@ -234,15 +234,18 @@ def test_figures_are_recorded_in_place_of_older_ones(tmp_path, monkeypatch, caps
     monkeypatch.setattr(bench, "measure", lambda *_: replace(result, billed_gib=1.25))
     monkeypatch.setattr(bench, "this_machine", machine_with)
     assert bench.main(["--users", "300", "--record", str(record)]) == 0
+    now = "2,25,0.1.0 abc,2026-11-24"
     assert record.read_text(encoding="utf-8").splitlines() == [
-        "engine,users,events,step,quantity,value,version,date",
-        "bigquery,300,10,dbt build,billed_gib,1.25,0.1.0 abc,2026-11-24",
-        "duckdb,300,10,dbt build,stored_mb,12,0.1.0 abc,2026-11-24",
-        "duckdb,300,10,sample,seconds,1,0.1.0 abc,2026-11-24",
-        "duckdb,300,10,sample,peak_mb,100,0.1.0 abc,2026-11-24",
-        "duckdb,300,10,dbt build,seconds,10.5,0.1.0 abc,2026-11-24",
-        "duckdb,300,10,dbt build,peak_mb,400,0.1.0 abc,2026-11-24",
-        "spark,300,9,dbt build,seconds,2,0.1.0 old,2026-01-01",
+        "engine,users,events,step,quantity,value,cores,memory_gb,version,date",
+        f"bigquery,300,10,dbt build,billed_gib,1.25,{now}",
+        # what was not measured anew stays
+        "duckdb,300,9,ml.train,seconds,3,2,25,0.1.0 old,2026-01-01",
+        f"duckdb,300,10,dbt build,stored_mb,12,{now}",
+        f"duckdb,300,10,sample,seconds,1,{now}",
+        f"duckdb,300,10,sample,peak_mb,100,{now}",
+        f"duckdb,300,10,dbt build,seconds,10.5,{now}",
+        f"duckdb,300,10,dbt build,peak_mb,400,{now}",
+        "spark,300,9,dbt build,seconds,2,2,25,0.1.0 old,2026-01-01",
     ]
 
 
@@ -250,16 +253,61 @@ def test_figures_are_recorded_in_place_of_older_ones(tmp_path, monkeypatch, caps
     ("text", "message"),
     [
         ("engine,users\n", "line 1: the columns must be engine, users, events"),
-        ("duckdb,many,9,dbt build,seconds,1,v,d\n", "line 2: invalid literal"),
+        ("duckdb,many,9,dbt build,seconds,1,2,25,v,d\n", "line 2: invalid literal"),
         ("duckdb,3,9,dbt build,seconds,1\n", "line 2: a field is missing"),
+        ("duckdb,3,9,dbt build,seconds,nan,2,25,v,d\n", "line 2: value nan is no"),
     ],
 )
-def test_a_record_that_cannot_be_read_is_refused(text, message, tmp_path):
+def test_a_record_that_cannot_be_read_is_refused_before_anything_is_measured(
+    text, message, tmp_path, monkeypatch, capsys
+):
     record = tmp_path / "figures.csv"
-    head = "engine,users,events,step,quantity,value,version,date\n"
+    head = "engine,users,events,step,quantity,value,cores,memory_gb,version,date\n"
     record.write_text(text if text.startswith("engine") else head + text)
-    with pytest.raises(CommandError, match=message):
-        read(record)
+    monkeypatch.setattr(bench, "measure", None)
+    assert bench.main(["--users", "300", "--record", str(record)]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_size_on_spark_is_measured_step_by_step(tmp_path, monkeypatch):
+    def run_steps(users, steps, environment, with_descendants):
+        assert with_descendants
+        for name in ("SPARK_WAREHOUSE_DIR", "SPARK_METASTORE_DIR", "SPARK_RAW_DIR"):
+            assert environment[name].startswith(str(tmp_path))
+        assert environment["SPARK_MASTER_URL"] == "local[*]"
+        assert steps["dbt build"][-2:] == ["--exclude-resource-type", "unit_test"]
+        directory = tmp_path / "data" / "bench-spark-300"
+        for name in MAIN_TABLES:
+            schema, table = name.split(".")
+            place = directory / "warehouse" / f"{schema}.db" / table
+            place.mkdir(parents=True)
+            duckdb.sql("select * from range(5)").write_parquet(str(place / "0.parquet"))
+        (directory / "target").mkdir()
+        for name, content in (("run_results", RUN), ("manifest", MANIFEST)):
+            path = directory / "target" / f"{name}.json"
+            path.write_text(json.dumps(content))
+        return {step: Cost(1.0, 2.0) for step in steps}
+
+    monkeypatch.setattr(settings, "PROJECT_DIR", tmp_path)
+    monkeypatch.setattr(bench_spark, "run_steps", run_steps)
+    result = bench_spark.measure(300, 7, keep=False)
+    assert list(result.costs) == ["sample", "ml.export_raw", "dbt build"]
+    assert (result.rows["ml.training_pairs"], result.n_events) == (5, 10)
+    assert result.warehouse_mb > 0
+    assert [model.name for model in result.models] == ["slow", "a_view", "fast"]
+    assert not (tmp_path / "data" / "bench-spark-300").exists()
+
+
+def test_spark_is_measured_only_where_java_and_its_memory_can_be(monkeypatch, tmp_path):
+    monkeypatch.setattr(bench_spark, "check_installed", lambda: None)
+    monkeypatch.setattr(process_memory, "PROC", tmp_path)
+    monkeypatch.setenv("JAVA_HOME", "somewhere")
+    with pytest.raises(CommandError, match="from /proc, which this system does not"):
+        bench_spark.engine()
+    monkeypatch.delenv("JAVA_HOME")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(WarehouseError, match="needs Java, which is not there"):
+        bench_spark.engine()
 
 
 def test_rows_of_tables_on_spark_are_counted_in_their_files(tmp_path):
@@ -315,13 +363,41 @@ def test_memory_of_what_a_command_starts_is_added_up():
     assert 250 < cost.peak_memory_mb < 350
 
 
+def test_a_process_counts_once_it_was_seen_twice(monkeypatch):
+    looks = [
+        {"1": 100.0},
+        # split off from the first, with all of its memory for a moment
+        {"1": 110.0, "2": 110.0},
+        {"1": 120.0, "3": 50.0},
+        {"1": 120.0, "3": 60.0},
+    ]
+    seen = iter(looks)
+    ended = threading.Event()
+
+    def look(pid: int) -> dict[str, float]:
+        found = next(seen, None)
+        if found is None:
+            ended.set()
+            return {}
+        return found
+
+    monkeypatch.setattr(process_memory, "resident_megabytes", look)
+    monkeypatch.setattr(process_memory, "INTERVAL", 0.001)
+    with process_memory.watched(1) as peak:
+        assert ended.wait(10)
+    assert peak.megabytes == 180
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--users", "5"], "--users must be 100 or more."),
         (["--users", "300", "--seed", "-1"], "--seed must be 0 or more."),
         (["--users", "300", "--write", "none/x.md"], "none is no directory."),
-        (["--users", "300", "--record", "none/x.csv"], "none is no directory."),
+        (
+            ["--users", "300", "--record", "none/x.csv"],
+            "--record: none is no directory.",
+        ),
         (["--users", "300", "--target", "spark"], "--target spark needs Spark"),
     ],
 )

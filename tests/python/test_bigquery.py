@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from ml import export_raw, raw_files
-from ml.bigquery_bytes import LEAST_BYTES, billed_bytes, table_bytes
+from ml.bigquery_bytes import LEAST_BYTES, billed_bytes, estimate, table_bytes
 from ml.settings import PROJECT_DIR
 from ml.warehouse import Warehouse
 
@@ -164,11 +164,20 @@ def test_a_query_is_billed_for_the_tables_behind_its_views():
     nodes = {
         "large": node("large", "table"),
         "small": node("small", "table"),
-        "view": node("view", "view", "large", "source.files"),
+        "view": node("view", "view", "large", "source.p.p.log", "source.p.p.list"),
         "model": node("model", "table", "view", "small", "large"),
     }
     sizes = {"large.large": 3 * LEAST_BYTES, "small.small": 1}
-    assert billed_bytes("model", nodes, sizes) == 5 * LEAST_BYTES
+    sizes |= {"raw.log": 4 * LEAST_BYTES, "raw.list": 1}
+    # the large table and the log by their bytes, the small table and list by the least
+    assert billed_bytes("model", nodes, sizes) == 9 * LEAST_BYTES
+    for name, node_of_name in nodes.items():
+        node_of_name["resource_type"] = "test" if name == "small" else "model"
+    # large and small read nothing
+    assert estimate(nodes, sizes) == {
+        "models": (3, (8 + 9) * LEAST_BYTES),
+        "data tests": (1, 0),
+    }
 
 
 def test_tables_have_the_sizes_of_bigquery_types():
@@ -178,5 +187,13 @@ def test_tables_have_the_sizes_of_bigquery_types():
             "create table core.t as select * from (values (1::smallint, '가a', true), "
             "(null, '', false)) as v (number, words, flag)"
         )
+        connection.execute(
+            "create schema raw; create table raw.source_files as "
+            "select 'user_list' as file_name, 77::bigint as n_bytes"
+        )
         # a number of 8 bytes, two texts of 2 and one of them 4 more, two truth values
-        assert table_bytes(Warehouse(connection)) == {"core.t": 8 + 8 + 2}
+        assert table_bytes(Warehouse(connection)) == {
+            "core.t": 8 + 8 + 2,
+            "raw.source_files": 2 + 9 + 8,
+            "raw.user_list": 77,
+        }
