@@ -98,4 +98,6 @@ def run_measured(
     # Linux counts in KiB, macOS in bytes
     unit = 1 if sys.platform == "darwin" else 1024
     own = usage.ru_maxrss * unit / 1e6
-    return Cost(seconds, max(own, peak.megabytes) if peak else own, code)
+    # of a command that ends at once nothing was seen
+    seen = peak.megabytes if peak else 0.0
+    return Cost(seconds, seen or own, code)
