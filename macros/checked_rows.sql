@@ -28,13 +28,14 @@
 
 {# Rule: what the field holds is one of the competition's ids. One with a blank in it
    would be two in a submission, whose lists are parted by blanks; one with a line end
-   would be torn by programs that read line by line. #}
+   would be torn by programs that read line by line. Few have a blank, and only those
+   are trimmed to see whether it is within. #}
 {% macro rule_id(column) -%}
     {{ return([
         'length(' ~ clean_text(column) ~ ') != 32 or '
-        ~ clean_text(column) ~ " like '% %' or "
-        ~ clean_text(column) ~ " like '%' || chr(10) || '%' or "
-        ~ clean_text(column) ~ " like '%' || chr(13) || '%'",
+        ~ '(' ~ column ~ " like '% %' and " ~ clean_text(column) ~ " like '% %') or "
+        ~ column ~ " like '%' || chr(10) || '%' or "
+        ~ column ~ " like '%' || chr(13) || '%'",
         column ~ ' is no id of 32 characters',
     ]) }}
 {%- endmacro %}

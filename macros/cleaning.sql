@@ -1,6 +1,6 @@
 {# Text without surrounding blanks; an empty text is null. #}
 {% macro clean_text(column) -%}
-    nullif(trim({{ column }}), '')
+    nullif({{ trimmed(column) }}, '')
 {%- endmacro %}
 
 {# The Sunday on or before a timestamp or date. #}

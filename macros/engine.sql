@@ -172,6 +172,32 @@
     get({{ array }}, {{ position }} - 1)
 {%- endmacro %}
 
+{# Text without the blanks around it that the engine's `trim` takes off. #}
+{% macro trimmed(column) -%}
+    {{ return(adapter.dispatch('trimmed', 'ponpare')(column)) }}
+{%- endmacro %}
+
+{# DuckDB's `trim` looks at each character for blanks of any script; most texts are plain
+   ASCII without any at their ends, which is found out in a tenth of the time. #}
+{% macro default__trimmed(column) -%}
+    case
+        when
+            {{ column }} >= '!'
+            and not ends_with({{ column }}, ' ')
+            and strlen({{ column }}) = length({{ column }})
+            then {{ column }}
+        else trim({{ column }})
+    end
+{%- endmacro %}
+
+{% macro bigquery__trimmed(column) -%}
+    trim({{ column }})
+{%- endmacro %}
+
+{% macro spark__trimmed(column) -%}
+    trim({{ column }})
+{%- endmacro %}
+
 {# A value of another type, or null if it cannot be converted. #}
 {% macro cast_or_null(expression, type) -%}
     {{ return(adapter.dispatch('cast_or_null', 'ponpare')(expression, type)) }}
