@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -41,7 +41,7 @@ class Curve:
     @property
     def per_million(self) -> float:
         """What a million events more take beyond the largest size."""
-        return self._slope(-1) * 1e6
+        return self._slope(-2) * 1e6
 
     def at(self, events: float, machines: int = 1) -> float:
         """Return the value at so many events, what is not fixed shared out."""
@@ -49,7 +49,7 @@ class Curve:
             share = events / self.events[0]
             value = self.fixed + share * (self.values[0] - self.fixed)
         elif events >= self.events[-1]:
-            value = self.values[-1] + self._slope(-1) * (events - self.events[-1])
+            value = self.values[-1] + self._slope(-2) * (events - self.events[-1])
         else:
             value = float(np.interp(events, self.events, self.values))
         return self.fixed + (value - self.fixed) / machines
@@ -58,7 +58,7 @@ class Curve:
         """Return the most events at which the value is not exceeded."""
         alone = self.fixed + (value - self.fixed) * machines
         if alone >= self.values[-1]:
-            return self.events[-1] + (alone - self.values[-1]) / self._slope(-1)
+            return self.events[-1] + (alone - self.values[-1]) / self._slope(-2)
         known = ((0, *self.events), (self.fixed, *self.values))
         return float(np.interp(alone, known[1], known[0]))
 
@@ -70,15 +70,10 @@ class Curve:
         # a share that fits exactly is not made another machine by the last bit
         return max(1, math.ceil(shared / (value - self.fixed) - 1e-9))
 
-    def times(self, factor: float) -> Curve:
-        """Return the curve in another unit."""
-        return replace(self, values=tuple(value * factor for value in self.values))
-
-    def _slope(self, at: int) -> float:
-        """Return the slope of the first (0) or last (-1) line."""
-        first = min(at % len(self.events), len(self.events) - 2)
-        rise = self.values[first + 1] - self.values[first]
-        return rise / (self.events[first + 1] - self.events[first])
+    def _slope(self, start: int) -> float:
+        """Return the slope of the line from a size on: 0 the first, -2 the last."""
+        rise = self.values[start + 1] - self.values[start]
+        return rise / (self.events[start + 1] - self.events[start])
 
 
 @dataclass(frozen=True)

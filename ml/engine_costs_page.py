@@ -154,7 +154,7 @@ def _sizes(curves: Curves, assumed: Assumptions) -> list[str]:
     )
     rows = []
     for multiple in MULTIPLES:
-        events = multiple * REAL_USERS * curves.events_per_user
+        events = multiple * _competition(curves)
         one = offer(curves.duckdb, events, assumed, assumed.largest_machine)
         many = offer(curves.spark, events, assumed, None)
         rows.append(
@@ -214,7 +214,7 @@ def _cheaper_at(curves: Curves, assumed: Assumptions) -> str:
     """Return at which of the sizes of the table BigQuery costs less than DuckDB."""
     found = []
     for multiple in MULTIPLES:
-        events = multiple * REAL_USERS * curves.events_per_user
+        events = multiple * _competition(curves)
         one = offer(curves.duckdb, events, assumed, assumed.largest_machine)
         bill = _bigquery_dollars(curves, events, assumed)
         if one.dollars is not None and bill < one.dollars:
@@ -234,8 +234,13 @@ def _cells(found: Offer) -> tuple[str, str]:
     return f"{found.machines:,}", f"{found.dollars:,.2f}"
 
 
+def _competition(curves: Curves) -> float:
+    """Return the events of as many users as the competition's files have."""
+    return REAL_USERS * curves.events_per_user
+
+
 def _events(events: float, curves: Curves) -> str:
-    times = events / (REAL_USERS * curves.events_per_user)
+    times = events / _competition(curves)
     digits = 0 if times >= 10 else 2
     return (
         f"{events / 1e6:,.{digits}f} million events ({times:,.{digits}f} times the "

@@ -2,7 +2,7 @@
 {{ config(post_hook="{{ forget_cutoffs_to_build() }}") }}
 
 with users as (
-    select count(*) as n_users from {{ ref('dim_users') }}
+    select greatest(count(*), 1) as n_users from {{ ref('dim_users') }}
 ),
 
 to_build as (
@@ -21,15 +21,13 @@ numbered as (
     select
         to_build.*,
         cast(
-            ceil(greatest(users.n_users, 1) / {{ var('training_part_users') }})
-            as integer
+            ceil(users.n_users / {{ var('training_part_users') }}) as integer
         ) as n_user_groups,
         row_number() over (order by to_build.cutoff_date) as position,
         cast(least(
             count(*) over (),
             ceil(
-                count(*) over () * greatest(users.n_users, 1)
-                / {{ var('training_part_users') }}
+                count(*) over () * users.n_users / {{ var('training_part_users') }}
             )
         ) as integer) as n_parts
     from to_build

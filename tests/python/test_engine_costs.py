@@ -41,7 +41,6 @@ def test_a_curve_goes_through_its_sizes_and_on_as_it_ended():
     ):
         assert BENDING.at(events) == pytest.approx(seconds)
         assert BENDING.events_within(seconds) == pytest.approx(events)
-    assert BENDING.times(2).at(5 * MILLION) == 400
 
 
 def test_nothing_is_fixed_below_zero():
