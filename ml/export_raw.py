@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ml import cli, raw_files, raw_schema, settings
-from ml.raw_files import quoted
+from ml.csv_checks import quoted
 
 EXAMPLE = "example: python -m ml.export_raw --out data/raw_parquet"
 

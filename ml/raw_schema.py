@@ -1,12 +1,15 @@
-"""The schema ``raw``: a view over each raw file, and what the loader knows besides."""
+"""The schema ``raw``: a view over the rows of each file, and what the loader knows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from duckdb import DuckDBPyConnection
 
 from ml import raw_files
+from ml.csv_checks import quoted
+from ml.raw_cache import Part
 from ml.version import code_fingerprint
 
 
@@ -69,20 +72,28 @@ def _view_sql(file: raw_files.RawFile) -> str:
             "null::bigint as file_line where false"
         )
     columns = ", ".join(f'"{column}"' for column in file.source.columns)
-    options = ", ignore_errors = true" if file.facts.malformed else ""
-    table = raw_files.read_csv_sql(file.path, file.header, options)
+    row_in_file, table = _rows_sql(file.parts)
     ((_, shift), *later) = file.facts.line_shifts
     if not later:
-        line = f"row_number() over () + {shift}"
         return (
             f"create or replace view raw.{name} as select {columns}, "
-            f"{line} as file_line from {table}"
+            f"{row_in_file} + {shift} as file_line from {table}"
         )
     shifts = ", ".join(f"({row}, {shift})" for row, shift in file.facts.line_shifts)
     return (
         f"create or replace view raw.{name} as select {columns}, "
         "row_in_file + shift as file_line "
-        f"from (select *, row_number() over () as row_in_file from {table}) as counted "
+        f"from (select *, {row_in_file} as row_in_file from {table}) as counted "
         f"asof join (values {shifts}) as shifts (first_row, shift) "
         "on counted.row_in_file >= shifts.first_row"
+    )
+
+
+def _rows_sql(parts: Sequence[Part]) -> tuple[str, str]:
+    """Return the number of a row in its file, from 1, and the table of all rows."""
+    n_before = list(accumulate((part.n_rows for part in parts), initial=0))[:-1]
+    paths = ", ".join(quoted(str(part.path.resolve())) for part in parts)
+    return (
+        f"{n_before}[cast(file_index as bigint) + 1] + file_row_number + 1",
+        f"read_parquet([{paths}])",
     )

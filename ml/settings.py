@@ -38,7 +38,7 @@ def warehouse_of(directory: str | Path) -> Path:
 
 
 def cache_dir() -> Path:
-    """Directory for unpacked zips and file fingerprints (``PONPARE_CACHE``)."""
+    """Directory for the files' rows and unpacked zips (``PONPARE_CACHE``)."""
     return Path(os.environ.get("PONPARE_CACHE") or PROJECT_DIR / ".cache")
 
 

@@ -28,12 +28,13 @@ from no_network import OfflineWorld, taken_away
 from test_report import parsed
 from warehouses import use_small_models, write_sample
 
-from ml import explore, genre_page, markdown, query, raw_files, submission
+from ml import csv_checks, explore, genre_page, markdown, query, submission
 from ml.cli import CommandError
+from ml.csv_checks import LONGEST_ROW
 from ml.duckdb_plugin import Plugin
 from ml.evaluate import Metric
 from ml.explore import Answer, Question
-from ml.raw_files import LONGEST_ROW, RawFileError, find_raw_files
+from ml.raw_files import RawFileError, find_raw_files
 from ml.report.data import read_data
 
 #: What steers a terminal or turns the direction of text.
@@ -117,7 +118,7 @@ def test_half_of_a_surrogate_pair_is_named(data_dir, tmp_path, half, names):
 def test_another_encoding_with_the_bytes_of_a_half_is_still_named(data_dir, tmp_path):
     text = csv_text("user_list", [{}, {"PREF_NAME": "HALF"}]).encode()
     letters = b"\xed\xa1\xbf\xc0"
-    assert raw_files._HALF_OF_A_PAIR.match(letters)
+    assert csv_checks._HALF_OF_A_PAIR.match(letters)
     assert len(letters.decode("euc_jp")) == 2
     (data_dir / "user_list.csv").write_bytes(text.replace(b"HALF", letters))
     with pytest.raises(

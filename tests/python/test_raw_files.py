@@ -21,7 +21,7 @@ from build_raw_files import (
     write_zip,
 )
 
-from ml import raw_files
+from ml import csv_checks, raw_files
 from ml.raw_files import RawFile, RawFileError, find_raw_files
 
 
@@ -315,7 +315,7 @@ def test_a_zero_byte_is_named_with_its_line(data_dir, cache_dir):
 
 
 def test_a_character_across_chunks_is_read(data_dir, cache_dir, monkeypatch):
-    monkeypatch.setattr(raw_files, "_CHUNK_BYTES", 7)
+    monkeypatch.setattr(csv_checks, "CHUNK_BYTES", 7)
     text = csv_text("user_list", [{"PREF_NAME": "東京都神奈川県"}] * 3)
     (data_dir / "user_list.csv").write_text(text, encoding="utf-8")
     assert find(data_dir, cache_dir)["user_list"].facts.n_rows == 3
@@ -420,7 +420,7 @@ def test_rows_with_a_wrong_number_of_fields_are_set_aside(data_dir, cache_dir):
 
 
 def test_a_file_of_malformed_rows_is_refused(data_dir, cache_dir, monkeypatch):
-    monkeypatch.setattr(raw_files, "MAX_MALFORMED", 2)
+    monkeypatch.setattr(csv_checks, "MAX_MALFORMED", 2)
     path = data_dir / "user_list.csv"
     path.write_text(USERS + "a,b\n" * 2)
     assert len(find(data_dir, cache_dir)["user_list"].facts.malformed) == 2
@@ -544,17 +544,17 @@ def test_facts_of_an_earlier_version_of_the_checks_are_not_believed(
     expected = find(data_dir, cache_dir)["user_list"].facts
     (register,) = cache_dir.rglob("facts.json")
     known = json.loads(register.read_text(encoding="utf-8"))
-    for facts in known.values():
-        facts["n_rows"] = 99
+    for reading in known.values():
+        reading["facts"]["n_rows"] = 99
     register.write_text(json.dumps(known), encoding="utf-8")
     assert find(data_dir, cache_dir)["user_list"].facts.n_rows == 99
-    later = tmp_path / "raw_files.py"
+    later = tmp_path / "csv_checks.py"
     later.write_text("# another version", encoding="utf-8")
-    monkeypatch.setattr(raw_files, "__file__", str(later))
+    monkeypatch.setattr(csv_checks, "__file__", str(later))
     assert find(data_dir, cache_dir)["user_list"].facts == expected
 
 
-@pytest.mark.parametrize("content", ["", "{"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"user_list": {}}'])
 def test_a_damaged_register_of_fingerprints_is_made_anew(data_dir, cache_dir, content):
     expected = find(data_dir, cache_dir)["user_list"].fingerprint
     (register,) = cache_dir.rglob("facts.json")
