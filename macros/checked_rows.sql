@@ -137,15 +137,17 @@ select * from judged
 {%- endmacro %}
 
 {# A table of the refused rows of one file: those that break a rule, and those with a
-   wrong number of fields, which the loader set aside. #}
-{% macro quarantine(file_name, checked) -%}
+   wrong number of fields, which the loader set aside; where `after_line` is not 0, only
+   those of later lines. #}
+{% macro quarantine(file_name, checked, after_line=0) -%}
+{%- set is_later = ' and file_line > ' ~ after_line if after_line else '' -%}
 with broken as (
     select
         file_line,
         rejected_because,
         raw_text
     from {{ checked }}
-    where rejected_because is not null
+    where rejected_because is not null{{ is_later }}
 ),
 
 malformed as (
@@ -154,7 +156,7 @@ malformed as (
         reason as rejected_because,
         raw_text
     from {{ source('ponpare', 'malformed_rows') }}
-    where file_name = '{{ file_name }}'
+    where file_name = '{{ file_name }}'{{ is_later }}
 ),
 
 refused as (

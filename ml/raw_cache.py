@@ -71,12 +71,15 @@ class Part:
         Rows that can be read.
     fingerprint
         SHA-256 of the CSV's bytes to the end of these rows.
+    last_line
+        Of the CSV, where these rows end.
     """
 
     path: Path
     n_bytes: int
     n_rows: int
     fingerprint: str
+    last_line: int
 
     def is_whole(self) -> bool:
         """Return whether the file is there as it was written, by its size and ends."""
@@ -233,7 +236,7 @@ def _reading(
     key = f"{checks}|{facts.fingerprint}|{facts.n_read - n_rows}"
     digest = hashlib.sha256(key.encode()).hexdigest()
     path = new.with_name(f"{csv.name}.{digest[:16]}.parquet")
-    part = Part(path, new.stat().st_size, n_rows, facts.fingerprint)
+    part = Part(path, new.stat().st_size, n_rows, facts.fingerprint, facts.n_lines)
     reading = Reading(
         checks,
         str(csv.path.resolve()),

@@ -52,6 +52,8 @@ class RawFile:
         Column names in the file's own order.
     parts
         Where its rows are as Parquet, in the order of the file.
+    checks
+        Hash of the code that read it.
     """
 
     source: SourceFile
@@ -60,6 +62,7 @@ class RawFile:
     n_bytes: int = 0
     facts: Facts = NO_FACTS
     parts: tuple[raw_cache.Part, ...] = ()
+    checks: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -177,7 +180,9 @@ def _inspect(data_dir: Path, own_cache: Path, source: SourceFile) -> RawFile:
             f"{found} has a header and no rows: copy or download it again, the project "
             "needs what it holds."
         )
-    return RawFile(source, path, header, reading.n_bytes, facts, reading.parts)
+    return RawFile(
+        source, path, header, reading.n_bytes, facts, reading.parts, reading.checks
+    )
 
 
 def _unpack(archive: Path, own_cache: Path) -> Path:

@@ -36,6 +36,15 @@ def create(conn: DuckDBPyConnection, files: Sequence[raw_files.RawFile]) -> None
     )
     _fill(
         conn,
+        "file_states (file_name varchar, last_line bigint, fingerprint varchar)",
+        [
+            (file.source.name, part.last_line, f"{file.checks} {part.fingerprint}")
+            for file in files
+            for part in file.parts
+        ],
+    )
+    _fill(
+        conn,
         "malformed_rows (file_name varchar, file_line bigint, raw_text varchar, "
         "reason varchar)",
         [

@@ -126,7 +126,9 @@ def test_raw_files_become_parquet_as_the_warehouse_reads_them(
     assert export_raw.main(["--out", str(tmp_path / "out")]) == 0
     names = {path.stem for path in (tmp_path / "out").iterdir()}
     declared = {source.name for source in raw_files.declared_sources()}
-    assert names == declared | {"source_files", "malformed_rows", "project_code"}
+    assert names == declared | {
+        *("source_files", "file_states", "malformed_rows", "project_code"),
+    }
     with duckdb.connect() as connection:
         path = tmp_path / "out" / "user_list.parquet"
         described = connection.execute(f"describe from '{path}'").fetchall()
