@@ -137,17 +137,15 @@ select * from judged
 {%- endmacro %}
 
 {# A table of the refused rows of one file: those that break a rule, and those with a
-   wrong number of fields, which the loader set aside; where `after_line` is not 0, only
-   those of later lines. #}
-{% macro quarantine(file_name, checked, after_line=0) -%}
-{%- set is_later = ' and file_line > ' ~ after_line if after_line else '' -%}
+   wrong number of fields, which the loader set aside; of both those that are asked for. #}
+{% macro quarantine(file_name, checked, is_asked_for='true') -%}
 with broken as (
     select
         file_line,
         rejected_because,
         raw_text
     from {{ checked }}
-    where rejected_because is not null{{ is_later }}
+    where rejected_because is not null and {{ is_asked_for }}
 ),
 
 malformed as (
@@ -156,7 +154,7 @@ malformed as (
         reason as rejected_because,
         raw_text
     from {{ source('ponpare', 'malformed_rows') }}
-    where file_name = '{{ file_name }}'{{ is_later }}
+    where file_name = '{{ file_name }}' and {{ is_asked_for }}
 ),
 
 refused as (

@@ -1,17 +1,21 @@
 """Measure how build and training grow with the data, and what bounds them.
 
 For each number of users: a synthetic sample, `dbt build` with all tests, `ml.train`,
-clients that ask for lists, the incremental build of a week more (without unit tests, as
-the weekly job does it); each in a process of its own, in a directory data/bench-<users>
-that is emptied before and removed afterwards. Prints a page of seconds, peak memory and
-the slowest models. With --target spark: the sample, its Parquet, `dbt build` with all
-data tests on Spark, on all cores of this machine (run it with .venv-spark/bin/python).
+clients that ask for lists; then the incremental build of a week more (with data tests,
+without unit tests, as the weekly job does it), of a warehouse that was built of the
+files as they were a week before. Each in a process of its own, in a directory
+data/bench-<users> that is emptied before and removed afterwards. Prints a page of
+seconds, peak memory and the slowest models. With --target spark: the sample, its
+Parquet, `dbt build` with all data tests on Spark, on all cores of this machine (run it
+with .venv-spark/bin/python).
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import multiprocessing
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -28,6 +32,7 @@ from ml.bench_runs import (
     MAIN_TABLES,
     N_MODELS,
     N_TESTS,
+    SAMPLE,
     STDERR,
     read_build,
     run_steps,
@@ -40,6 +45,7 @@ from ml.bench_runs import (
 from ml.bigquery_bytes import GIB, estimate, table_bytes
 from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
+from ml.cut_files import cut_files
 from ml.files import write_whole
 from ml.manifest import dbt_command
 from ml.serving_load import Load, measure_serving
@@ -70,6 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--seed", type=int, default=7, help="seed of the samples (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--until",
+        type=dt.date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="last cutoff of the files: of the sample what was known at this Sunday, "
+        "for histories of other lengths (default: all of it); not for --record",
     )
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="also write the page"
@@ -111,6 +124,11 @@ def _run(options: argparse.Namespace) -> None:
         raise cli.CommandError(f"--users must be {MIN_USERS} or more.")
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
+    if options.until is not None:
+        if on_spark or options.record is not None:
+            raise cli.CommandError("--until goes neither with Spark nor with --record.")
+        if options.until.isoweekday() != 7:
+            raise cli.CommandError("--until must be a Sunday.")
     cli.check_writable(options.write)
     cli.check_writable(options.record, "--record")
     if options.record is not None and options.record.is_file():
@@ -125,7 +143,9 @@ def _run(options: argparse.Namespace) -> None:
             result = bench_spark.measure(users, options.seed, options.keep)
         else:
             with_training = users <= options.train_up_to
-            result = measure(users, options.seed, with_training, options.keep)
+            result = measure(
+                users, options.seed, options.until, with_training, options.keep
+            )
         results.append(result)
         page = markdown(machine, options.seed, results)
         # a size that fails does not take those before it along
@@ -137,8 +157,15 @@ def _run(options: argparse.Namespace) -> None:
     print(f"\n{page}", end="")
 
 
-def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResult:
+def measure(
+    users: int, seed: int, until: dt.date | None, with_training: bool, keep: bool
+) -> SizeResult:
     """Build (and train) one size and return what was measured.
+
+    Parameters
+    ----------
+    until
+        Cutoff at which the files end; None for the whole sample.
 
     Raises
     ------
@@ -148,12 +175,13 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
     with work_directory(f"bench-{users}", keep) as directory:
         database = directory / "warehouse.duckdb"
         environment = variables(directory)
-        steps = {
-            "sample": sample_command(users, seed, directory),
-            BUILD: [dbt_command(), "--quiet", "build"],
-        }
+        sampling = {SAMPLE: sample_command(users, seed, directory)}
+        building = {BUILD: [dbt_command(), "--quiet", "build"]}
         try:
-            costs = run_steps(users, steps, environment)
+            costs = run_steps(users, sampling, environment)
+            if until is not None:
+                _take_back(directory, until)
+            costs |= run_steps(users, building, environment)
             warehouse_mb, billed_gib = _apart(stored, directory)
             if with_training:
                 training = {TRAIN: [sys.executable, "-m", TRAIN]}
@@ -168,16 +196,26 @@ def measure(users: int, seed: int, with_training: bool, keep: bool) -> SizeResul
                 _remove_models(database)
 
 
-def _add_week(database: Path, environment: dict[str, str], directory: Path) -> Cost:
-    """Build the last two cutoffs again, as those are that a new week concerns.
+def _take_back(directory: Path, cutoff: dt.date) -> Path:
+    """Leave of the sample what was known at a cutoff; return where all of it is now."""
+    sample, whole = directory / SAMPLE, directory / f"{SAMPLE}-after-{cutoff}"
+    sample.rename(whole)
+    _apart(cut_files, whole, sample, cutoff, directory / "cache")
+    return whole
 
-    The week before has got its purchases, and a week to be served has come.
-    """
+
+def _add_week(database: Path, environment: dict[str, str], directory: Path) -> Cost:
+    """Build of the files as they were a week before, then what the week brought."""
+    last = _apart(_last_cutoff, database)
+    whole = _take_back(directory, last - dt.timedelta(days=7))
     own = environment | {"DBT_TARGET_PATH": str(directory / "target-week")}
     dbt = [dbt_command(), "--quiet"]
+    before = ["build", "--resource-type", "seed", "--resource-type", "model"]
+    run_measured("dbt build of the week before", [*dbt, *before], own, STDERR)
+    for path in whole.glob("*.csv"):
+        os.replace(path, directory / SAMPLE / path.name)
     # as if it had been built incrementally before
     run_measured("dbt parse", [*dbt, "parse", *INCREMENTAL], own, STDERR)
-    _apart(_forget_two_cutoffs, database)
     return run_measured(WEEK, [*dbt, *BUILD_OF_THE_WEEK, *INCREMENTAL], own, STDERR)
 
 
@@ -191,13 +229,10 @@ def _apart(function: Callable[..., Result], *arguments: object) -> Result:
         return pool.submit(function, *arguments).result()
 
 
-def _forget_two_cutoffs(database: Path) -> None:
-    with duckdb.connect(str(database)) as connection:
-        connection.execute(
-            "delete from intermediate.int_finished_cutoffs where cutoff_date in ("
-            "select cutoff_date from features.cutoffs "
-            "order by cutoff_date desc limit 2)"
-        )
+def _last_cutoff(database: Path) -> dt.date:
+    with open_warehouse(database, read_only=True) as warehouse:
+        ((last,),) = warehouse.rows("select max(cutoff_date) from features.cutoffs")
+    return last
 
 
 def stored(directory: Path) -> tuple[float, float]:

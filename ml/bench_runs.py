@@ -22,6 +22,8 @@ MAIN_TABLES = (
     *("features.feature_users", "features.feature_coupons", "ml.training_pairs"),
 )
 N_MODELS, N_TESTS = 10, 5
+#: The first step, and where the files are.
+SAMPLE = "sample"
 #: The page alone goes to the standard output.
 STDERR = 2
 
@@ -53,7 +55,7 @@ def work_directory(name: str, keep: bool) -> Iterator[Path]:
 def variables(directory: Path) -> dict[str, str]:
     """Return the variables under which everything stays within a directory."""
     return {
-        "PONPARE_DATA_DIR": str(directory / "sample"),
+        "PONPARE_DATA_DIR": str(directory / SAMPLE),
         "PONPARE_DB": str(directory / "warehouse.duckdb"),
         "PONPARE_CACHE": str(directory / "cache"),
         "DBT_TARGET_PATH": str(directory / "target"),
@@ -66,7 +68,7 @@ def variables(directory: Path) -> dict[str, str]:
 def sample_command(users: int, seed: int, directory: Path) -> list[str]:
     """Return the command that writes the sample to a directory of that name."""
     numbers = ["--users", str(users), "--seed", str(seed)]
-    out = ["--out", str(directory / "sample")]
+    out = ["--out", str(directory / SAMPLE)]
     return [sys.executable, "-m", "ml.sample_data", *numbers, *out]
 
 

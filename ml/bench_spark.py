@@ -15,6 +15,7 @@ from ml.bench_runs import (
     MAIN_TABLES,
     N_MODELS,
     N_TESTS,
+    SAMPLE,
     read_build,
     run_steps,
     sample_command,
@@ -23,8 +24,8 @@ from ml.bench_runs import (
     work_directory,
 )
 from ml.cli import CommandError
+from ml.csv_checks import quoted
 from ml.manifest import dbt_command
-from ml.raw_files import quoted
 from ml.spark.session import check_installed, check_java
 
 EXPORT = "ml.export_raw"
@@ -75,7 +76,7 @@ def measure(users: int, seed: int, keep: bool) -> SizeResult:
         }
         build = [dbt_command(), "--quiet", "build", "--target", "spark"]
         steps = {
-            "sample": sample_command(users, seed, directory),
+            SAMPLE: sample_command(users, seed, directory),
             EXPORT: [sys.executable, "-m", EXPORT, "--out", str(raw)],
             BUILD: [*build, "--exclude-resource-type", "unit_test"],
         }

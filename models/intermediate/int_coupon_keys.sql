@@ -3,7 +3,7 @@
     (ref('stg_coupons_train'), 'sale_start_at'),
     (ref('stg_coupons_test'), 'sale_start_at'),
     (ref('stg_purchases'), 'purchased_at'),
-    (ref('stg_visits'), 'visited_at'),
+    (ref('int_visit_hashes'), 'first_visited_at'),
     (ref('stg_coupon_areas_train'), none),
     (ref('stg_coupon_areas_test'), none),
 ]) }}

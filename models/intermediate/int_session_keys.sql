@@ -1,2 +1,4 @@
 -- grain: one row per session hash of the visit log
-{{ integer_keys('session_hash', 'session_id', [(ref('stg_visits'), 'visited_at')]) }}
+{{ integer_keys('session_hash', 'session_id', [
+    (ref('int_visit_hashes'), 'first_visited_at'),
+]) }}

@@ -1,4 +1,5 @@
 -- grain: one row per attribute, value, user and cutoff from which an event is known
+-- depends_on: {{ ref('int_event_inputs') }}
 with events as (
     select
         coupons.attribute,
@@ -10,6 +11,7 @@ with events as (
     from {{ ref('int_user_coupon_weeks') }} as weeks
     inner join {{ ref('int_coupon_attributes') }} as coupons
         on weeks.coupon_id = coupons.coupon_id
+    where {{ is_week_to_build(dbt.dateadd('day', -7, 'weeks.known_from_date')) }}
     group by all
 ),
 

@@ -1,4 +1,5 @@
 -- grain: one row per listed user, listed coupon and week with a purchase or page view
+-- depends_on: {{ ref('int_event_inputs') }}
 with events as (
     select
         user_id,
@@ -7,7 +8,9 @@ with events as (
         purchased_at,
         cast(null as {{ sql_type('timestamp') }}) as visited_at
     from {{ ref('fct_purchases') }}
-    where is_listed_user and is_listed_coupon
+    where
+        is_listed_user and is_listed_coupon
+        and {{ is_week_to_build(sunday_of('purchased_at')) }}
     union all
     select
         user_id,
@@ -16,7 +19,9 @@ with events as (
         cast(null as {{ sql_type('timestamp') }}) as purchased_at,
         visited_at
     from {{ ref('fct_visits') }}
-    where is_listed_user and is_listed_coupon
+    where
+        is_listed_user and is_listed_coupon
+        and {{ is_week_to_build(sunday_of('visited_at')) }}
 ),
 
 weeks as (

@@ -2,5 +2,5 @@
 {{ integer_keys('user_hash', 'user_id', [
     (ref('stg_users'), 'registered_at'),
     (ref('stg_purchases'), 'purchased_at'),
-    (ref('stg_visits'), 'visited_at'),
+    (ref('int_visit_hashes'), 'first_visited_at'),
 ]) }}

@@ -1,4 +1,5 @@
 -- grain: one row per user, shop prefecture and Sunday from which events are known
+-- depends_on: {{ ref('int_event_inputs') }}
 with placed as (
     select
         *,
@@ -23,7 +24,9 @@ user_prefecture_weeks as (
             * ({{ var('place_views_per_purchase') }} * n_purchases + n_views)
         ) as bigint) as place_weight
     from placed
-    where genre_weight is not null and prefecture is not null
+    where
+        genre_weight is not null and prefecture is not null
+        and {{ is_week_to_build(dbt.dateadd('day', -7, 'known_from_date')) }}
     group by user_id, prefecture, known_from_date
 )
 

@@ -1,4 +1,5 @@
 -- grain: one row per listed user and week with a purchase or page view
+-- depends_on: {{ ref('int_event_inputs') }}
 with events as (
     select
         user_id,
@@ -9,7 +10,9 @@ with events as (
         cast(null as integer) as session_id,
         cast(null as {{ sql_type('timestamp') }}) as visited_at
     from {{ ref('fct_purchases') }}
-    where is_listed_user
+    where
+        is_listed_user
+        and {{ is_week_to_build(sunday_of('purchased_at')) }}
     union all
     select
         user_id,
@@ -20,7 +23,9 @@ with events as (
         session_id,
         visited_at
     from {{ ref('fct_visits') }}
-    where is_listed_user
+    where
+        is_listed_user
+        and {{ is_week_to_build(sunday_of('visited_at')) }}
 ),
 
 user_weeks as (

@@ -11,7 +11,9 @@ select
 
     is_purchase,
 
-    visited_at
+    visited_at,
+
+    file_line
 from {{ ref('checked_visits') }}
 where
     file_line not in (

@@ -56,8 +56,8 @@ HASHED = {
 OUTCOMES = {"int_positive_pairs", "int_sampled_pairs"}
 
 NAMES = {
-    "staging": r"(checked|stg)_\w+|data_fingerprint",
-    "quarantine": r"quarantined_\w+|(input|judged)_files",
+    "staging": r"(checked|stg)_\w+|data_fingerprint|built_parts",
+    "quarantine": r"quarantined_\w+|input_files",
     "intermediate": r"int_\w+",
     "core": r"(dim|fct|bridge)_\w+",
     "features": r"feature_\w+|cutoffs",

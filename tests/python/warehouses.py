@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from small_models import SMALL
 
+import ml.cut_files
 from ml import settings
 from ml.chosen import parameters_text
 from ml.publish import insert_rows
 from ml.warehouse import Warehouse, open_warehouse
 
 DBT = Path(sys.executable).parent / "dbt"
-COUPON_FILES = ("coupon_list_train", "coupon_list_test")
-AREA_FILES = ("coupon_area_train", "coupon_area_test")
 
 
 @dataclass(frozen=True)
@@ -126,53 +123,8 @@ def write_settings(warehouse: Warehouse, parameters_of: dict[str, dict]) -> None
 
 
 def cut_files(source: Path, target: Path, cutoff: dt.date) -> Path:
-    """Write the files as they would have been known at the cutoff.
-
-    Left out: purchases and visits at or after the cutoff, users registered and coupons
-    released for sale after the target week, and those coupons' areas. A withdrawal at
-    or after the cutoff is not known yet.
-    """
-    target.mkdir(parents=True)
-    at_cutoff = f"{cutoff} 00:00:00"
-    week_end = f"{cutoff + dt.timedelta(days=7)} 00:00:00"
-    for name in ("coupon_detail_train", "coupon_visit_train"):
-        _filter(source, target, name, lambda row: row["I_DATE"] < at_cutoff)
-    _filter(
-        source,
-        target,
-        "user_list",
-        lambda row: row["REG_DATE"] < week_end,
-        lambda row: (
-            {**row, "WITHDRAW_DATE": "NA"} if row["WITHDRAW_DATE"] >= at_cutoff else row
-        ),
-    )
-    known: set[str] = set()
-    for name in COUPON_FILES:
-        rows = _filter(source, target, name, lambda row: row["DISPFROM"] < week_end)
-        known |= {row["COUPON_ID_hash"] for row in rows}
-    for name in AREA_FILES:
-        _filter(source, target, name, lambda row: row["COUPON_ID_hash"] in known)
-    _filter(source, target, "prefecture_locations", lambda row: True)
-    return target
-
-
-def _filter(source: Path, target: Path, name: str, keep, change=lambda row: row):
-    """Copy the rows of one CSV (zipped or not) that pass; return them."""
-    plain, packed = source / f"{name}.csv", source / f"{name}.csv.zip"
-    if plain.is_file():
-        text = plain.read_text(encoding="utf-8-sig")
-    elif packed.is_file():
-        with zipfile.ZipFile(packed) as archive:
-            text = archive.read(f"{name}.csv").decode("utf-8-sig")
-    else:
-        return []
-    reader = csv.DictReader(text.splitlines())
-    kept = [change(row) for row in reader if keep(row)]
-    with (target / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, reader.fieldnames, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept)
-    return kept
+    """Write the files as they would have been known at the cutoff."""
+    return ml.cut_files.cut_files(source, target, cutoff, target.parent / "cache")
 
 
 def copy_project(target: Path) -> Path:

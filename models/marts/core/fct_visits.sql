@@ -22,3 +22,4 @@ left join {{ ref('dim_users') }} as registered
     on users.user_id = registered.user_id
 left join {{ ref('dim_coupons') }} as listed
     on coupons.coupon_id = listed.coupon_id
+where {{ is_new_line() }}

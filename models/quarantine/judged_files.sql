@@ -1,2 +1,0 @@
--- grain: one row per file of which an incremental build judges new lines only
-{{ empty_by_contract() }}
