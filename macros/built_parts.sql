@@ -89,22 +89,45 @@ where parts.part is null
 {%- set columns = get_quoted_csv(arguments.dest_columns | map(attribute='name')) -%}
 {%- set week = model.config.meta.week -%}
     delete from {{ arguments.target_relation }}
+    {% if has_earlier_parts() -%}
     where
         {{ week }} in ({{ weeks_to_build() }})
         or {{ week }} not in (
             select week_start_date from {{ relation_of('int_event_inputs') }}
-        );
+        )
+    {%- endif %};
 
     insert into {{ arguments.target_relation }} ({{ columns }})
     select {{ columns }}
     from {{ arguments.temp_relation }}
 {%- endmacro %}
 
+{# Whether all that this model is made of was to be built before it in this command, and
+   none of it cut short: else nobody knows what its rows are made of. #}
+{% macro is_built_from_its_files() -%}
+    {%- set left_out = models_behind(model.unique_id, [])
+        | reject('in', selected_resources) | list -%}
+    {{ return(not (
+        left_out or invocation_args_dict.get('empty') or invocation_args_dict.get('sample')
+    )) }}
+{%- endmacro %}
+
+{# Ids of the models that one descends from, added to those in `found`. #}
+{% macro models_behind(unique_id, found) -%}
+    {%- for parent in graph.nodes[unique_id].depends_on.nodes
+        if parent.startswith('model.') and parent not in found -%}
+        {%- do found.append(parent) -%}
+        {%- do models_behind(parent, found) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{%- endmacro %}
+
 {# In the transaction in which the rows of a model are written: what they are made of. #}
 {% macro remember_built_parts() -%}
 {%- if execute and target.type == 'duckdb' and is_there('built_parts') -%}
 delete from {{ relation_of('built_parts') }}
-where model_name = '{{ model.name }}';
+where model_name = '{{ model.name }}'
+{%- if is_built_from_its_files() %};
 
 insert into {{ relation_of('built_parts') }} by name
 {% if model.config.meta.get('grows_with') -%}
@@ -120,6 +143,7 @@ select
     cast(week_start_date as varchar) as part,
     input_fingerprint
 from {{ relation_of('int_event_inputs') }}
+{%- endif -%}
 {%- endif -%}
 {%- endif -%}
 {%- endmacro %}

@@ -147,7 +147,7 @@ def _run(options: argparse.Namespace) -> None:
                 users, options.seed, options.until, with_training, options.keep
             )
         results.append(result)
-        page = markdown(machine, options.seed, results)
+        page = markdown(machine, options.seed, results, options.until)
         # a size that fails does not take those before it along
         if options.write is not None:
             write_whole(options.write, page)

@@ -99,12 +99,23 @@ class Machine:
     date: dt.date = field(default_factory=dt.date.today)
 
 
-def markdown(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
-    """Return the page: summary, scaling, then each size."""
+def markdown(
+    machine: Machine,
+    seed: int,
+    results: Sequence[SizeResult],
+    until: dt.date | None = None,
+) -> str:
+    """Return the page: summary, scaling, then each size.
+
+    Parameters
+    ----------
+    until
+        Cutoff at which the files ended; None for whole samples.
+    """
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `{_command(machine, seed, results)}` on synthetic samples "
+        f"Written by `{_command(machine, seed, results, until)}` on synthetic samples "
         f"(docs/sample-data.md). {ABOUT_SPARK if on_spark(machine) else ABOUT_DUCKDB}",
         "",
         *table(
@@ -152,7 +163,12 @@ def on_spark(machine: Machine) -> bool:
     return machine.engine.startswith("Spark")
 
 
-def _command(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
+def _command(
+    machine: Machine,
+    seed: int,
+    results: Sequence[SizeResult],
+    until: dt.date | None,
+) -> str:
     """Return the command that measures these results again."""
     sizes = " ".join(str(result.users) for result in results)
     if on_spark(machine):
@@ -163,6 +179,7 @@ def _command(machine: Machine, seed: int, results: Sequence[SizeResult]) -> str:
     # by default all sizes up to the competition's are trained
     is_default = trained == [r.users for r in results if r.users <= REAL_USERS]
     option = "" if is_default else f" --train-up-to {largest}"
+    option += f" --until {until}" if until else ""
     return f"python -m ml.bench --users {sizes} --seed {seed}{option}"
 
 

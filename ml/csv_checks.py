@@ -16,7 +16,7 @@ from pathlib import Path
 
 import duckdb
 
-from ml import machine
+from ml import machine, settings
 
 #: Rows with a wrong number of fields that are set aside; a file with more is refused.
 MAX_MALFORMED = 1000
@@ -90,6 +90,15 @@ class Facts:
         The lines of such a file were not looked for: they follow from the rows.
         """
         return self.n_lines == self.n_read + 1
+
+    @property
+    def last_line(self) -> int:
+        """Line below which no row stands, as lines of rows are numbered.
+
+        With line ends other than one kind that is not the number of lines.
+        """
+        of_rows = self.n_read + self.line_shifts[-1][1]
+        return max(self.n_lines, of_rows, *(row.line for row in self.malformed))
 
     def followed_by(self, tail: Facts, fingerprint: str) -> Facts | None:
         """Return the facts of a file that has grown.
@@ -324,7 +333,8 @@ def _copy_rows(
     selected = ", ".join(f'"{column}" as "{column}"' for column in columns)
     rows = f"select {selected} from {_read_csv_sql(path, header)}"
     try:
-        with duckdb.connect(config={"threads": 2}) as connection:
+        limits = {"threads": 2, "memory_limit": settings.memory_limit()}
+        with duckdb.connect(config=limits) as connection:
             connection.execute("set enable_progress_bar = false")
             ((n_read,),) = connection.execute(
                 f"copy ({rows}) to {quoted(str(target))} (format parquet)"

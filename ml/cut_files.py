@@ -20,8 +20,9 @@ def cut_files(source: Path, target: Path, cutoff: dt.date, cache_dir: Path) -> P
 
     Left out: purchases and visits at or after the cutoff, users registered and coupons
     released for sale after the target week, and those coupons' areas. A withdrawal at
-    or after the cutoff is not known yet. What is left of a row or of a log is the same
-    bytes, unless it was quoted without need.
+    or after the cutoff is not known yet. A row without a time is left out. What is left
+    of a log is the beginning of its bytes, if it was sorted by time, with plain line
+    ends and nothing quoted without need.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Write the raw files as Parquet, one per table of schema raw: for BigQuery and Spark.
 
 The files are found, unpacked and checked as before a build: every column is text, and
-what the loader found (source_files, malformed_rows) is written as well. A directory
-that cannot be used is refused in one sentence, and nothing is written.
+what the loader found (source_files, malformed_rows and others) is written as well. A
+directory that cannot be used is refused in one sentence, and nothing is written.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ from ml.files import write_whole
 #: Parts of a file; when there would be more, it is read anew as a whole. Each costs the
 #: queries a little, and reading anew is a check.
 MOST_PARTS = 26
+#: What makes views of the parts, and numbers of lines in them.
+_VIEWS = Path(__file__).with_name("raw_schema.py")
 #: What Parquet files begin and end with.
 _MARK = b"PAR1"
 
@@ -72,7 +74,7 @@ class Part:
     fingerprint
         SHA-256 of the CSV's bytes to the end of these rows.
     last_line
-        Of the CSV, where these rows end.
+        Of the CSV, below which no row stands yet.
     """
 
     path: Path
@@ -134,24 +136,26 @@ def read_once(csv: Csv, own_cache: Path) -> Reading:
         known = _known(csv, own_cache)
         if known and _is_of_now(known, csv):
             return known
-        for left_by_a_kill in own_cache.glob(".new-*"):
-            left_by_a_kill.unlink()
+        for left_over in own_cache.glob("*.new-*"):
+            left_over.unlink()
+        named_before = _names_of_parts(csv.name, own_cache)
         reading = known and _read_what_is_new(csv, known, own_cache)
         if not reading:
             reading = _read_all(csv, own_cache)
         _remember(csv.name, reading, own_cache)
-        kept = {part.path for part in (*reading.parts, *(known.parts if known else ()))}
+        kept = {part.path.name for part in reading.parts} | named_before
         for path in own_cache.glob(f"{csv.name}.*.parquet"):
-            if path not in kept:
+            if path.name not in kept:
                 path.unlink()
         return reading
 
 
 def _checks(csv: Csv) -> str:
     """Return a hash of all that decides what is found in the same bytes."""
-    digest = hashlib.sha256(f"{duckdb.__version__}|{csv.columns}".encode())
-    # facts of an earlier version of the checks would let pass what this one refuses
-    for module in (__file__, csv_checks.__file__):
+    digest = hashlib.sha256(f"{duckdb.__version__}|{csv.header}|{csv.columns}".encode())
+    # facts of an earlier version of the checks would let pass what this one refuses,
+    # and lines are numbered by the views
+    for module in (__file__, csv_checks.__file__, _VIEWS):
         digest.update(Path(module).read_bytes())
     return digest.hexdigest()[:16]
 
@@ -168,6 +172,8 @@ def _is_of_now(known: Reading, csv: Csv) -> bool:
 def _read_all(csv: Csv, own_cache: Path) -> Reading:
     stat = csv.path.stat()
     new = own_cache / ".new-rows.parquet"
+    # DuckDB writes beside a file that is there, under a name of its own
+    new.unlink(missing_ok=True)
     facts = csv_checks.read_file(csv.path, csv.shown_as, csv.header, csv.columns, new)
     return _reading(csv, stat, facts, (), new)
 
@@ -236,7 +242,7 @@ def _reading(
     key = f"{checks}|{facts.fingerprint}|{facts.n_read - n_rows}"
     digest = hashlib.sha256(key.encode()).hexdigest()
     path = new.with_name(f"{csv.name}.{digest[:16]}.parquet")
-    part = Part(path, new.stat().st_size, n_rows, facts.fingerprint, facts.n_lines)
+    part = Part(path, new.stat().st_size, n_rows, facts.fingerprint, facts.last_line)
     reading = Reading(
         checks,
         str(csv.path.resolve()),
@@ -250,7 +256,13 @@ def _reading(
             f"{csv.shown_as} was changed while it was read: wait until it is written, "
             "then run the command again."
         )
-    os.replace(new, path)
+    if part.is_whole():
+        # the same rows, which somebody may be reading
+        new.unlink()
+    else:
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(new, path)
     return reading
 
 
@@ -275,6 +287,14 @@ def _remembered(own_cache: Path) -> dict[str, dict]:
     return known if isinstance(known, dict) else {}
 
 
+def _names_of_parts(name: str, own_cache: Path) -> set[str]:
+    """Return what views of the reading before may still name, believed or not."""
+    try:
+        return {part["path"] for part in _remembered(own_cache)[name]["parts"]}
+    except (KeyError, TypeError):
+        return set()
+
+
 def _known(csv: Csv, own_cache: Path) -> Reading | None:
     """Return the last reading of a file if this code made it and its rows are there."""
     kept = _remembered(own_cache).get(csv.name)
@@ -296,7 +316,7 @@ def _known(csv: Csv, own_cache: Path) -> Reading | None:
             Part(**part | {"path": own_cache / part["path"]}) for part in kept["parts"]
         )
         reading = Reading(**kept | {"facts": facts, "parts": parts})
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, ValueError):
         return None
     return reading if all(part.is_whole() for part in parts) else None
 

@@ -196,6 +196,11 @@ def check_growth(
     anew = users(data_dir, tmp_path / "another cache")
     assert grown.facts == anew.facts
     assert grown.n_bytes == anew.n_bytes
+    for directory, file in ((cache_dir, grown), (tmp_path / "another cache", anew)):
+        told = rows_of(data_dir, directory)
+        lines = {row[6 if len(row) == 7 else 1] for row in told}
+        # what is new of a grown file is told from what was there by its lines
+        assert max(lines) <= file.parts[-1].last_line
     assert rows_of(data_dir, cache_dir) == rows_of(data_dir, tmp_path / "another cache")
 
 
@@ -328,6 +333,28 @@ def test_a_warehouse_of_the_reading_before_can_still_be_asked(data_dir, cache_di
         raw_schema.create(warehouse, found_in(data_dir, cache_dir))
         assert n_users() == 3
     assert len([name for name in kept(cache_dir) if name.startswith(NAME)]) == 2
+
+
+def test_rows_stay_that_views_made_by_other_code_read(data_dir, cache_dir):
+    (part,) = users(data_dir, cache_dir).parts
+    other = part.path.rename(part.path.with_name(f"{NAME}.of-other-code.parquet"))
+    (register,) = cache_dir.rglob("facts.json")
+    known = json.loads(register.read_text(encoding="utf-8"))
+    known[NAME]["checks"] = "of other code"
+    known[NAME]["parts"][0]["path"] = other.name
+    register.write_text(json.dumps(known), encoding="utf-8")
+    (anew,) = users(data_dir, cache_dir).parts
+    assert anew.path != other
+    assert other.is_file()
+
+
+def test_the_same_rows_are_not_written_over(data_dir, cache_dir):
+    (part,) = users(data_dir, cache_dir).parts
+    written = part.path.stat().st_mtime_ns
+    os.utime(data_dir / f"{NAME}.csv", (1, 1))
+    assert users(data_dir, cache_dir).parts == (part,)
+    assert part.path.stat().st_mtime_ns == written
+    assert not [name for name in kept(cache_dir) if ".new-" in name]
 
 
 def test_what_a_kill_left_is_removed(data_dir, cache_dir):
