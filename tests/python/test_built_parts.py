@@ -10,11 +10,14 @@ import csv
 import datetime as dt
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
 from warehouses import World, build_marts, cut_files
+
+from ml.raw_files import find_raw_files
 
 INCREMENTAL = ("--vars", "{incremental: true}")
 QUARANTINE = ("--select", "+quarantined_visits")
@@ -34,11 +37,49 @@ WEEKS = ("--select", *(f"+{name}" for name in HISTORIES))
 BAD = "0,2012-06-17 10:00:00,1,NA,coupon,{0},{0},NA\n".format("a" * 32)
 WORSE = "0,2012-06-17 11:00:00,1,NA,{0},NA,{0},NA\n".format("a" * 32)
 N_OLD, N_NEW = 100, 50
+#: A day after all page views.
+TOMORROW = "2012-06-25 12:00:00"
 MARK = -1
 
 
 def build(world: World, *arguments: str) -> None:
     build_marts(world, "--exclude-resource-type", "test", *arguments)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where tests change copies of one world: at one place, or dbt would parse anew."""
+
+    base: World
+    place: Path
+
+    def world(self) -> World:
+        """Return a copy of the base, in the place of the one before."""
+        world = World(self.place / "files", self.place / "world.duckdb")
+        shutil.rmtree(world.data_dir, ignore_errors=True)
+        shutil.copytree(self.base.data_dir, world.data_dir)
+        shutil.copy(self.base.database, world.database)
+        # as if the warehouse had been built here
+        find_raw_files(world.data_dir, Path(world.environment()["PONPARE_CACHE"]))
+        return world
+
+    def anew(self, *selection: str) -> World:
+        """Return a world of the copy's files of which everything was built."""
+        world = World(self.place / "files", self.place / "anew.duckdb")
+        world.database.unlink(missing_ok=True)
+        build(world, *selection)
+        return world
+
+
+def bench(source: Path, place: Path, log: str | None, *selection: str) -> Bench:
+    """Build a base of copied files, with another visit log if one is given."""
+    files, database = place / "base", place / "base.duckdb"
+    shutil.copytree(source, files)
+    base = World(files, database)
+    if log is not None:
+        write(base, log)
+    build(base, *selection, *INCREMENTAL)
+    return Bench(base, place)
 
 
 def rows(world: World, query: str) -> list[tuple]:
@@ -95,14 +136,16 @@ def mark_refused(world: World) -> None:
     change(world, "update quarantine.quarantined_visits set raw_text = 'kept'")
 
 
+@pytest.fixture(scope="module")
+def short_logs(sample_dir, lines, tmp_path_factory) -> Bench:
+    text = "".join([*lines[:51], BAD, *lines[51:N_OLD]])
+    return bench(sample_dir, tmp_path_factory.mktemp("judged"), text, *QUARANTINE)
+
+
 @pytest.fixture
-def short_log(sample_dir, lines, tmp_path) -> World:
+def short_log(short_logs) -> World:
     """A warehouse that has judged the beginning of a log, with a bad row in line 52."""
-    directory = tmp_path / "files"
-    shutil.copytree(sample_dir, directory)
-    world = World(directory, tmp_path / "judged.duckdb")
-    write(world, "".join([*lines[:51], BAD, *lines[51:N_OLD]]))
-    assert judge(world, *INCREMENTAL) == [(52, BAD.strip())]
+    world = short_logs.world()
     mark_refused(world)
     return world
 
@@ -168,14 +211,16 @@ def test_all_lines_are_judged_unless_asked_otherwise(short_log, arguments):
 # Page views with their keys
 
 
+@pytest.fixture(scope="module")
+def logs(sample_dir, lines, tmp_path_factory) -> Bench:
+    text = "".join(lines[:-N_NEW])
+    return bench(sample_dir, tmp_path_factory.mktemp("visits"), text, *VISITS)
+
+
 @pytest.fixture
-def log(sample_dir, lines, tmp_path) -> World:
+def log(logs) -> World:
     """A warehouse with all page views but the last, all marked."""
-    directory = tmp_path / "files"
-    shutil.copytree(sample_dir, directory)
-    world = World(directory, tmp_path / "visits.duckdb")
-    write(world, "".join(lines[:-N_NEW]))
-    build(world, *VISITS, *INCREMENTAL)
+    world = logs.world()
     change(world, f"update core.fct_visits set page_serial = {MARK}")
     return world
 
@@ -189,7 +234,7 @@ def kept_and_made(world: World) -> tuple[int, int]:
     return counted
 
 
-def check_visits(world: World, directory: Path) -> None:
+def check_visits(world: World, logs: Bench) -> None:
     """Compare page views, all but the marks, with those of a build of everything."""
     query = """
         select user_hash, coupon_hash, session_hash, visits.* exclude page_serial
@@ -199,23 +244,21 @@ def check_visits(world: World, directory: Path) -> None:
         inner join intermediate.int_session_keys using (session_id)
         order by all
     """
-    anew = World(world.data_dir, directory / "anew.duckdb")
-    build(anew, *VISITS)
-    assert rows(world, query) == rows(anew, query)
+    assert rows(world, query) == rows(logs.anew(*VISITS), query)
 
 
-def test_new_page_views_are_added(log, lines, tmp_path):
+def test_new_page_views_are_added(log, logs, lines):
     add(log, "".join(lines[-N_NEW:]))
     build(log, *VISITS, *INCREMENTAL)
     n_old = len(lines) - N_NEW - 1
     assert kept_and_made(log) == (n_old, N_NEW)
     after = "select distinct after_line from intermediate.int_visit_hashes order by all"
     assert rows(log, after) == [(0,), (n_old + 1,)]
-    check_visits(log, tmp_path)
+    check_visits(log, logs)
 
 
 @pytest.mark.full
-def test_page_views_that_stay_say_what_the_lists_say_now(log, lines, tmp_path):
+def test_page_views_that_stay_say_what_the_lists_say_now(log, logs, lines):
     # whose keys stay as they are, for they were looked at before their sale began
     (gone, later) = rows(
         log,
@@ -250,7 +293,7 @@ def test_page_views_that_stay_say_what_the_lists_say_now(log, lines, tmp_path):
 
     def without_one_and_one_later(row: dict) -> dict | None:
         if row["COUPON_ID_hash"] == later[0]:
-            row = row | {"DISPFROM": "2012-06-30 12:00:00"}
+            row = row | {"DISPFROM": TOMORROW, "DISPEND": TOMORROW}
         return None if row["COUPON_ID_hash"] == gone[0] else row
 
     edit(log, "coupon_list_train", without_one_and_one_later)
@@ -265,11 +308,11 @@ def test_page_views_that_stay_say_what_the_lists_say_now(log, lines, tmp_path):
     """
     assert rows(log, flags.format(gone[0])) == [(False, None)]
     assert rows(log, flags.format(later[0])) == [(True, True)]
-    check_visits(log, tmp_path)
+    check_visits(log, logs)
 
 
 @pytest.mark.full
-def test_other_keys_have_all_page_views_made_anew(log, lines, tmp_path):
+def test_other_keys_have_all_page_views_made_anew(log, logs, lines):
     add(log, "".join(lines[-N_NEW:]))
     ((first,),) = rows(log, "select min(registered_at) from core.dim_users")
     ((latest,),) = rows(
@@ -287,7 +330,7 @@ def test_other_keys_have_all_page_views_made_anew(log, lines, tmp_path):
     )
     build(log, *VISITS, *INCREMENTAL)
     assert kept_and_made(log) == (0, len(lines) - 1)
-    check_visits(log, tmp_path)
+    check_visits(log, logs)
 
 
 @pytest.mark.full
@@ -300,12 +343,12 @@ def test_other_keys_have_all_page_views_made_anew(log, lines, tmp_path):
     ],
     ids=["alone", "without the quarantine", "of no rows"],
 )
-def test_of_what_only_a_part_was_built_is_made_anew(log, lines, tmp_path, selection):
+def test_of_what_only_a_part_was_built_is_made_anew(log, logs, lines, selection):
     bad = lines[-1].rstrip("\n").rsplit(",", 1)[0] + ",no id\n"
     add(log, "".join([*lines[-N_NEW:-1], bad]))
     log.dbt("run", *INCREMENTAL, "--select", *selection)
     build(log, *VISITS, *INCREMENTAL)
-    check_visits(log, tmp_path)
+    check_visits(log, logs)
 
 
 @pytest.mark.full
@@ -324,21 +367,14 @@ def test_a_log_with_other_line_ends_is_not_added_to_itself(sample_dir, lines, tm
 
 
 @pytest.fixture(scope="module")
-def of_all_weeks(sample_dir, tmp_path_factory) -> World:
-    """A warehouse with histories of the whole sample, to be copied."""
-    directory = tmp_path_factory.mktemp("histories")
-    shutil.copytree(sample_dir, directory / "files")
-    world = World(directory / "files", directory / "histories.duckdb")
-    build(world, *WEEKS, *INCREMENTAL)
-    return world
+def all_histories(sample_dir, tmp_path_factory) -> Bench:
+    return bench(sample_dir, tmp_path_factory.mktemp("histories"), None, *WEEKS)
 
 
 @pytest.fixture
-def histories(of_all_weeks, tmp_path) -> World:
+def histories(all_histories) -> World:
     """A warehouse with histories of the whole sample, all marked."""
-    shutil.copytree(of_all_weeks.data_dir, tmp_path / "files")
-    shutil.copy(of_all_weeks.database, tmp_path / "histories.duckdb")
-    world = World(tmp_path / "files", tmp_path / "histories.duckdb")
+    world = all_histories.world()
     mark_histories(world)
     return world
 
@@ -363,10 +399,9 @@ def made_weeks(world: World) -> dict[str, list[dt.date]]:
     }
 
 
-def check_histories(world: World, directory: Path) -> None:
+def check_histories(world: World, all_histories: Bench) -> None:
     """Compare with a build of everything: what was made, and all else but the marks."""
-    anew = World(world.data_dir, directory / "anew.duckdb")
-    build(anew, *WEEKS)
+    anew = all_histories.anew(*WEEKS)
     for name, (week, column, _) in HISTORIES.items():
         for columns, weeks in (
             ("*", made_weeks(world)[name]),
@@ -381,26 +416,29 @@ def check_histories(world: World, directory: Path) -> None:
 
 
 @pytest.mark.full
-def test_a_week_is_made_that_has_come(sample_dir, tmp_path):
+def test_a_week_is_made_that_has_come(histories, all_histories, sample_dir, tmp_path):
     new = dt.date(2012, 6, 17)
-    files = cut_files(sample_dir, tmp_path / "files", new)
-    world = World(files, tmp_path / "histories.duckdb")
-    build(world, *WEEKS, *INCREMENTAL)
-    mark_histories(world)
-    for path in sample_dir.glob("*.csv"):
-        shutil.copy(path, files)
-    build(world, *WEEKS, *INCREMENTAL)
-    assert made_weeks(world) == {name: [new] for name in HISTORIES}
-    check_histories(world, tmp_path)
+    shutil.rmtree(histories.data_dir)
+    cut_files(sample_dir, histories.data_dir, new)
+    # the files as they were: of the last week nothing is left
+    build(histories, *WEEKS, *INCREMENTAL)
+    mark_histories(histories)
+    shutil.copytree(sample_dir, histories.data_dir, dirs_exist_ok=True)
+    build(histories, *WEEKS, *INCREMENTAL)
+    for weeks in made_weeks(histories).values():
+        assert weeks[0] == new
+        # of coupons that were looked at before they came out
+        assert weeks[1:] in ([], [new + dt.timedelta(days=7)])
+    check_histories(histories, all_histories)
 
     # nothing has changed
-    mark_histories(world)
-    build(world, *WEEKS, *INCREMENTAL)
-    assert made_weeks(world) == {name: [] for name in HISTORIES}
+    mark_histories(histories)
+    build(histories, *WEEKS, *INCREMENTAL)
+    assert made_weeks(histories) == {name: [] for name in HISTORIES}
 
 
 @pytest.mark.full
-def test_a_week_is_made_of_which_a_purchase_is_taken_back(histories, tmp_path):
+def test_a_week_is_made_of_which_a_purchase_is_taken_back(histories, all_histories):
     ((taken_back,),) = rows(
         histories,
         "select purchase_hash from core.fct_purchases where is_listed_user "
@@ -416,40 +454,43 @@ def test_a_week_is_made_of_which_a_purchase_is_taken_back(histories, tmp_path):
     made = made_weeks(histories)
     assert made["int_user_weeks"] == [dt.date(2012, 4, 15)]
     assert made["int_user_coupon_weeks"] == [dt.date(2012, 4, 15)]
-    check_histories(histories, tmp_path)
+    check_histories(histories, all_histories)
 
 
 @pytest.mark.full
-def test_weeks_are_made_in_which_something_else_was_on_sale(histories, tmp_path):
+def test_weeks_are_made_in_which_something_else_was_on_sale(histories, all_histories):
     # of a coupon that nobody looked at
-    ((unseen,),) = rows(
+    ((unseen, begins, ends),) = rows(
         histories,
         """
-        select coupon_hash from core.dim_coupons
+        select coupon_hash, sale_start_at, sale_end_at
+        from core.dim_coupons
         where
-            sale_end_at between '2012-03-05' and '2012-03-09'
+            sale_end_at between '2011-10-01' and '2012-05-01'
             and coupon_id not in (select coupon_id from core.fct_visits)
             and coupon_id not in (select coupon_id from core.fct_purchases)
         order by coupon_id
         limit 1
         """,
     )
-    edit_coupon(histories, unseen, {"DISPEND": "2012-03-13 12:00:00"})
+    later = ends + dt.timedelta(days=7)
+    edit_coupon(histories, unseen, {"DISPEND": str(later)})
     build(histories, *WEEKS, *INCREMENTAL)
     made = made_weeks(histories)["int_user_attribute_weeks"]
-    assert dt.date(2012, 3, 11) in made
-    assert min(made) >= dt.date(2012, 2, 19)
-    assert max(made) == dt.date(2012, 3, 11)
-    check_histories(histories, tmp_path)
+    assert sunday_of(later) in made
+    assert min(made) >= sunday_of(begins)
+    assert max(made) == sunday_of(later)
+    check_histories(histories, all_histories)
 
 
 @pytest.mark.full
-def test_weeks_are_made_of_a_coupon_that_is_another(histories, tmp_path):
+def test_weeks_are_made_of_a_coupon_that_is_another(histories, all_histories):
     ((coupon, genre_ja),) = rows(
         histories,
         "select coupon_hash, genre_ja from core.dim_coupons "
         "inner join core.fct_visits using (coupon_id) "
-        "where not is_test_list group by all order by count(*) desc, all limit 1",
+        "where not is_test_list group by all "
+        "order by count(*) desc, coupon_hash limit 1",
     )
     ((other,),) = rows(
         histories,
@@ -468,7 +509,11 @@ def test_weeks_are_made_of_a_coupon_that_is_another(histories, tmp_path):
     build(histories, *WEEKS, *INCREMENTAL)
     for weeks in made_weeks(histories).values():
         assert n_weeks <= len(weeks) < 20
-    check_histories(histories, tmp_path)
+    check_histories(histories, all_histories)
+
+
+def sunday_of(time: dt.datetime) -> dt.date:
+    return time.date() - dt.timedelta(days=time.isoweekday() % 7)
 
 
 def edit_coupon(world: World, coupon_hash: str, values: dict) -> None:
@@ -480,8 +525,8 @@ def edit_coupon(world: World, coupon_hash: str, values: dict) -> None:
 
 
 @pytest.mark.full
-def test_histories_of_unknown_source_are_made_anew(histories, tmp_path):
+def test_histories_of_unknown_source_are_made_anew(histories, all_histories):
     change(histories, "drop table staging.built_parts")
     alone = ("run", "--select", "int_user_weeks", *INCREMENTAL)
     histories.dbt(*alone)
-    check_histories(histories, tmp_path)
+    check_histories(histories, all_histories)
