@@ -145,7 +145,8 @@ with broken as (
         rejected_because,
         raw_text
     from {{ checked }}
-    where rejected_because is not null and {{ is_asked_for }}
+    -- a row that is not asked for is not judged
+    where case when {{ is_asked_for }} then rejected_because end is not null
 ),
 
 malformed as (
