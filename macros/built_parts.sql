@@ -3,10 +3,12 @@
    incremental build makes only those whose source is another. It has to be there before
    they are; the first of them depends on it. See docs/incremental.md. #}
 
-{# Whether there are rows of earlier builds that may stay; in a unit test nothing is there. #}
+{# Whether there are rows of earlier builds that may stay; in a unit test nothing is
+   there. Unless a build is incremental, the warehouse is not asked. #}
 {% macro has_earlier_parts() -%}
     {{ return(
-        execute and this is not none and is_incremental() and is_there('built_parts')
+        execute and is_incremental_build() and this is not none and is_incremental()
+        and is_there('built_parts')
     ) }}
 {%- endmacro %}
 
