@@ -25,6 +25,7 @@
         ~ ' on states.file_name = parts.part'
         ~ ' and states.input_fingerprint = parts.input_fingerprint'
         ~ " where parts.model_name = '" ~ model.name ~ "'"
+        ~ ' and parts.n_rows = (select count(*) from ' ~ this ~ ')'
     ) -%}
     {{ return(found.columns[0].values()[0] | int) }}
 {%- endmacro %}
@@ -77,6 +78,7 @@ left join {{ relation_of('built_parts') }} as parts
         parts.model_name = '{{ model.name }}'
         and cast(inputs.week_start_date as varchar) = parts.part
         and inputs.input_fingerprint = parts.input_fingerprint
+        and parts.n_rows = (select count(*) from {{ this }})
 where parts.part is null
 {%- endmacro %}
 
@@ -136,14 +138,16 @@ insert into {{ relation_of('built_parts') }} by name
 select
     '{{ model.name }}' as model_name,
     file_name as part,
-    input_fingerprint
+    input_fingerprint,
+    (select count(*) from {{ this }}) as n_rows
 from ({{ line_states() }}) as states
 qualify last_line = max(last_line) over ()
 {%- else -%}
 select
     '{{ model.name }}' as model_name,
     cast(week_start_date as varchar) as part,
-    input_fingerprint
+    input_fingerprint,
+    (select count(*) from {{ this }}) as n_rows
 from {{ relation_of('int_event_inputs') }}
 {%- endif -%}
 {%- endif -%}

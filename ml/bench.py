@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--until",
-        type=dt.date.fromisoformat,
+        type=cli.date,
         metavar="YYYY-MM-DD",
         help="last cutoff of the files: of the sample what was known at this Sunday, "
         "for histories of other lengths (default: all of it); not for --record",

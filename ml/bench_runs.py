@@ -62,6 +62,7 @@ def variables(directory: Path) -> dict[str, str]:
         "DBT_LOG_PATH": str(directory / "logs"),
         # what the page says, whatever this shell has set
         "PONPARE_MEMORY": "",
+        "PONPARE_ML_MEMORY": "",
     }
 
 

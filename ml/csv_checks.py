@@ -333,7 +333,11 @@ def _copy_rows(
     selected = ", ".join(f'"{column}" as "{column}"' for column in columns)
     rows = f"select {selected} from {_read_csv_sql(path, header)}"
     try:
-        limits = {"threads": 2, "memory_limit": settings.memory_limit()}
+        limits = {
+            "threads": 2,
+            "memory_limit": settings.memory_limit(),
+            "temp_directory": str(target.parent),
+        }
         with duckdb.connect(config=limits) as connection:
             connection.execute("set enable_progress_bar = false")
             ((n_read,),) = connection.execute(

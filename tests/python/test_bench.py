@@ -393,6 +393,11 @@ def test_a_process_counts_once_it_was_seen_twice(monkeypatch):
     [
         (["--users", "5"], "--users must be 100 or more."),
         (["--users", "300", "--seed", "-1"], "--seed must be 0 or more."),
+        (["--until", "2012-01-02"], "--until must be a Sunday."),
+        (
+            ["--until", "2012-01-01", "--record", "x.csv"],
+            "--until goes neither with Spark nor with --record.",
+        ),
         (["--users", "300", "--write", "none/x.md"], "none is no directory."),
         (
             ["--users", "300", "--record", "none/x.csv"],

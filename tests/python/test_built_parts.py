@@ -47,7 +47,7 @@ def build(world: World, *arguments: str) -> None:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Copies:
     """Where tests change copies of one world: at one place, or dbt would parse anew."""
 
     base: World
@@ -71,7 +71,7 @@ class Bench:
         return world
 
 
-def bench(source: Path, place: Path, log: str | None, *selection: str) -> Bench:
+def copies_of(source: Path, place: Path, log: str | None, *selection: str) -> Copies:
     """Build a base of copied files, with another visit log if one is given."""
     files, database = place / "base", place / "base.duckdb"
     shutil.copytree(source, files)
@@ -79,7 +79,7 @@ def bench(source: Path, place: Path, log: str | None, *selection: str) -> Bench:
     if log is not None:
         write(base, log)
     build(base, *selection, *INCREMENTAL)
-    return Bench(base, place)
+    return Copies(base, place)
 
 
 def rows(world: World, query: str) -> list[tuple]:
@@ -137,9 +137,9 @@ def mark_refused(world: World) -> None:
 
 
 @pytest.fixture(scope="module")
-def short_logs(sample_dir, lines, tmp_path_factory) -> Bench:
+def short_logs(sample_dir, lines, tmp_path_factory) -> Copies:
     text = "".join([*lines[:51], BAD, *lines[51:N_OLD]])
-    return bench(sample_dir, tmp_path_factory.mktemp("judged"), text, *QUARANTINE)
+    return copies_of(sample_dir, tmp_path_factory.mktemp("judged"), text, *QUARANTINE)
 
 
 @pytest.fixture
@@ -185,6 +185,8 @@ def test_where_old_lines_have_changed_all_are_judged(short_log, lines):
     "statement",
     [
         "drop table staging.built_parts",
+        "insert into quarantine.quarantined_visits by name select * replace "
+        "(99 as file_line) from quarantine.quarantined_visits",
         "update staging.built_parts set input_fingerprint = 'of something else'",
     ],
 )
@@ -212,9 +214,9 @@ def test_all_lines_are_judged_unless_asked_otherwise(short_log, arguments):
 
 
 @pytest.fixture(scope="module")
-def logs(sample_dir, lines, tmp_path_factory) -> Bench:
+def logs(sample_dir, lines, tmp_path_factory) -> Copies:
     text = "".join(lines[:-N_NEW])
-    return bench(sample_dir, tmp_path_factory.mktemp("visits"), text, *VISITS)
+    return copies_of(sample_dir, tmp_path_factory.mktemp("visits"), text, *VISITS)
 
 
 @pytest.fixture
@@ -234,7 +236,7 @@ def kept_and_made(world: World) -> tuple[int, int]:
     return counted
 
 
-def check_visits(world: World, logs: Bench) -> None:
+def check_visits(world: World, logs: Copies) -> None:
     """Compare page views, all but the marks, with those of a build of everything."""
     query = """
         select user_hash, coupon_hash, session_hash, visits.* exclude page_serial
@@ -367,8 +369,8 @@ def test_a_log_with_other_line_ends_is_not_added_to_itself(sample_dir, lines, tm
 
 
 @pytest.fixture(scope="module")
-def all_histories(sample_dir, tmp_path_factory) -> Bench:
-    return bench(sample_dir, tmp_path_factory.mktemp("histories"), None, *WEEKS)
+def all_histories(sample_dir, tmp_path_factory) -> Copies:
+    return copies_of(sample_dir, tmp_path_factory.mktemp("histories"), None, *WEEKS)
 
 
 @pytest.fixture
@@ -399,7 +401,7 @@ def made_weeks(world: World) -> dict[str, list[dt.date]]:
     }
 
 
-def check_histories(world: World, all_histories: Bench) -> None:
+def check_histories(world: World, all_histories: Copies) -> None:
     """Compare with a build of everything: what was made, and all else but the marks."""
     anew = all_histories.anew(*WEEKS)
     for name, (week, column, _) in HISTORIES.items():
@@ -409,14 +411,14 @@ def check_histories(world: World, all_histories: Bench) -> None:
         ):
             query = f"select {columns} from intermediate.{name} "
             if weeks is not None:
-                dates = ", ".join(f"date '{week}'" for week in weeks) or "null"
+                dates = ", ".join(f"date '{day}'" for day in weeks) or "null"
                 query += f"where cast({week} as date) in ({dates}) "
             query += "order by all"
             assert rows(world, query) == rows(anew, query), name
 
 
 @pytest.mark.full
-def test_a_week_is_made_that_has_come(histories, all_histories, sample_dir, tmp_path):
+def test_a_week_is_made_that_has_come(histories, all_histories, sample_dir):
     new = dt.date(2012, 6, 17)
     shutil.rmtree(histories.data_dir)
     cut_files(sample_dir, histories.data_dir, new)
@@ -522,6 +524,27 @@ def edit_coupon(world: World, coupon_hash: str, values: dict) -> None:
         "coupon_list_train",
         lambda row: row | values if row["COUPON_ID_hash"] == coupon_hash else row,
     )
+
+
+@pytest.mark.full
+def test_of_weeks_of_which_only_a_part_was_built_all_are_made(histories, all_histories):
+    # the coupons are others, what they stand for is not looked up
+    ((coupon, genre_ja),) = rows(
+        histories,
+        "select coupon_hash, genre_ja from core.dim_coupons "
+        "inner join core.fct_purchases using (coupon_id) where not is_test_list "
+        "order by coupon_hash limit 1",
+    )
+    ((other,),) = rows(
+        histories,
+        f"select min(genre_ja) from core.dim_coupons where genre_ja != '{genre_ja}'",
+    )
+    edit_coupon(histories, coupon, {"GENRE_NAME": other})
+    selection = ["int_user_coupon_weeks", "int_user_attribute_weeks"]
+    behind = ["+dim_coupons", "+fct_purchases", "+fct_visits", "int_event_inputs"]
+    histories.dbt("run", *INCREMENTAL, "--select", *behind, *selection)
+    build(histories, *WEEKS, *INCREMENTAL)
+    check_histories(histories, all_histories)
 
 
 @pytest.mark.full

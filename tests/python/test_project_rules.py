@@ -563,6 +563,45 @@ def test_what_is_computed_by_cutoff_is_made_of_what_is_looked_at(models, manifes
     )
 
 
+def test_what_is_made_by_week_is_made_of_what_is_looked_at(models, manifest):
+    """Nothing reaches it but through models that int_event_inputs hashes."""
+    by_week = {
+        node["unique_id"]
+        for node in models.values()
+        if node["config"]["incremental_strategy"] == "weeks"
+    }
+    assert len(by_week) == 4
+    looked_at = {
+        parent.split(".")[-1]
+        for parent in models["int_event_inputs"]["depends_on"]["nodes"]
+    }
+    found, waiting = set(), [*by_week]
+    while waiting:
+        for parent in manifest["parent_map"][waiting.pop()]:
+            name = parent.split(".")[-1]
+            if parent not in found and name not in {*looked_at, "int_event_inputs"}:
+                found.add(parent)
+                waiting.append(parent)
+    none_of(
+        (name for name in found if name.startswith("source.") or ".stg_" in name),
+        "models by week start from what int_event_inputs hashes",
+    )
+
+
+def test_keys_that_kept_rows_hold_are_compared(models):
+    by_lines = [
+        node for node in models.values() if node["config"]["meta"].get("grows_with")
+    ]
+    assert len(by_lines) == 3
+    for node in by_lines:
+        keys = {
+            parent.split(".")[-1]
+            for parent in node["depends_on"]["nodes"]
+            if parent.endswith("_keys")
+        }
+        assert set(node["config"]["meta"].get("keys", {}).values()) == keys
+
+
 def test_models_are_named_by_their_layer(models, layers):
     none_of(
         (

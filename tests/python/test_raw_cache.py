@@ -201,6 +201,10 @@ def check_growth(
         lines = {row[6 if len(row) == 7 else 1] for row in told}
         # what is new of a grown file is told from what was there by its lines
         assert max(lines) <= file.parts[-1].last_line
+        first = file.parts[0]
+        assert first.n_rows == sum(
+            len(row) == 7 and row[6] <= first.last_line for row in told
+        )
     assert rows_of(data_dir, cache_dir) == rows_of(data_dir, tmp_path / "another cache")
 
 
@@ -360,10 +364,10 @@ def test_the_same_rows_are_not_written_over(data_dir, cache_dir):
 def test_what_a_kill_left_is_removed(data_dir, cache_dir):
     users(data_dir, cache_dir)
     (register,) = cache_dir.rglob("facts.json")
-    for name in (".new-rows.parquet", ".new-lines.csv", ".new-x1y2"):
+    for name in ("tmp_.new-rows.parquet", ".new-rows.parquet", ".new-lines.csv"):
         (register.parent / name).write_bytes(b"PAR1")
     grow(data_dir, cache_dir, 1)
-    assert not [name for name in kept(cache_dir) if name.startswith(".new-")]
+    assert not [name for name in kept(cache_dir) if ".new-" in name]
 
 
 def test_one_reads_and_the_others_wait_for_it(data_dir, cache_dir, monkeypatch):
