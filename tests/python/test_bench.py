@@ -323,7 +323,7 @@ def test_rows_of_tables_on_spark_are_counted_in_their_files(tmp_path):
 
 
 def test_a_size_that_fails_leaves_what_was_measured(tmp_path, monkeypatch, capsys):
-    def measure(users, seed, with_training, keep):
+    def measure(users, seed, until, with_training, keep):
         if users == 600:
             raise CommandError("step 'dbt build' failed")
         return size(users, 10, Cost(10.0, 400.0))
