@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from ml.csv_checks import quoted
 from ml.settings import PROJECT_DIR
 
 _SEEDS = PROJECT_DIR / "seeds"
@@ -19,12 +20,12 @@ def load_files(con: duckdb.DuckDBPyConnection, directory: Path) -> None:
     """
 
     def read(name: str) -> str:
-        path = str(directory / f"{name}.csv").replace("'", "''")
-        return f"read_csv('{path}', header=true, all_varchar=true, nullstr='NA')"
+        path = quoted(str(directory / f"{name}.csv"))
+        return f"read_csv({path}, header=true, all_varchar=true, nullstr='NA')"
 
     def seed(name: str) -> str:
-        path = str(_SEEDS / f"{name}.csv").replace("'", "''")
-        return f"read_csv('{path}', header=true, all_varchar=true)"
+        path = quoted(str(_SEEDS / f"{name}.csv"))
+        return f"read_csv({path}, header=true, all_varchar=true)"
 
     con.execute(f"""
         create table users as

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from build_raw_files import write_required
 from hypothesis import HealthCheck, settings
 from threadpoolctl import threadpool_limits
 from warehouses import World, build_marts, use_small_models, write_sample
@@ -78,6 +79,20 @@ def own_copy(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     database = tmp_path_factory.mktemp("warehouse") / world.database.name
     shutil.copy(world.database, database)
     return World(world.data_dir, database)
+
+
+@pytest.fixture
+def data_dir(tmp_path) -> Path:
+    """A directory with every file that is required, of a few rows each."""
+    path = tmp_path / "data"
+    write_required(path)
+    return path
+
+
+@pytest.fixture
+def cache_dir(tmp_path) -> Path:
+    """Where rows of raw files are kept; not there yet."""
+    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="session")

@@ -108,12 +108,12 @@ def add(world: World, text: str) -> None:
     write(world, path.read_text(encoding="utf-8") + text)
 
 
-def edit(world: World, name: str, change: Callable[[dict], dict | None]) -> None:
+def edit(world: World, name: str, edited: Callable[[dict], dict | None]) -> None:
     """Write a file again with each row changed; None leaves it out."""
     path = world.data_dir / f"{name}.csv"
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
-        header, kept = reader.fieldnames, [change(row) for row in reader]
+        header, kept = reader.fieldnames, [edited(row) for row in reader]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, header, lineterminator="\n")
         writer.writeheader()

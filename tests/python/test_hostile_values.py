@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pytest
-from build_raw_files import REQUIRED, csv_text, write_csv, write_required
+from build_raw_files import REQUIRED, csv_text, write_csv
 from hostile import (
     ID_COLUMNS,
     IDS,
@@ -42,13 +42,6 @@ STEERING = {"Cc", "Cf", "Zl", "Zp"}
 #: Characters of format that stay: they join or part letters and do nothing else.
 HARMLESS = set("\u200b\u200c\u200d\ufeff")
 ALL_NAMES = (*NAMES, LONG)
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> Path:
-    path = tmp_path / "data"
-    write_required(path)
-    return path
 
 
 def loaded(data_dir: Path, monkeypatch, question: str) -> list[tuple]:

@@ -551,14 +551,8 @@ def test_what_is_computed_by_cutoff_is_made_of_what_is_looked_at(models, manifes
         if node["config"]["meta"].get("by_cutoff")
     }
     assert len(by_cutoff) > 20
-    found, waiting = set(), [*by_cutoff]
-    while waiting:
-        for parent in manifest["parent_map"][waiting.pop()]:
-            if parent not in found and parent.split(".")[-1] not in HASHED:
-                found.add(parent)
-                waiting.append(parent)
     none_of(
-        (name for name in found if name.startswith("source.") or ".stg_" in name),
+        _read_past(manifest, by_cutoff, HASHED),
         "models by cutoff start from what int_week_inputs and int_cutoff_inputs hash",
     )
 
@@ -575,15 +569,8 @@ def test_what_is_made_by_week_is_made_of_what_is_looked_at(models, manifest):
         parent.split(".")[-1]
         for parent in models["int_event_inputs"]["depends_on"]["nodes"]
     }
-    found, waiting = set(), [*by_week]
-    while waiting:
-        for parent in manifest["parent_map"][waiting.pop()]:
-            name = parent.split(".")[-1]
-            if parent not in found and name not in {*looked_at, "int_event_inputs"}:
-                found.add(parent)
-                waiting.append(parent)
     none_of(
-        (name for name in found if name.startswith("source.") or ".stg_" in name),
+        _read_past(manifest, by_week, {*looked_at, "int_event_inputs"}),
         "models by week start from what int_event_inputs hashes",
     )
 
@@ -1085,6 +1072,18 @@ def _ancestors(manifest: dict, node: dict) -> set[str]:
             found.add(parent)
             waiting += manifest["parent_map"][parent]
     return found
+
+
+def _read_past(manifest: dict, models: set[str], looked_at: set[str]) -> set[str]:
+    """Return the files that models are made from past what is looked at."""
+    found: set[str] = set()
+    waiting = [*models]
+    while waiting:
+        for parent in manifest["parent_map"][waiting.pop()]:
+            if parent not in found and parent.split(".")[-1] not in looked_at:
+                found.add(parent)
+                waiting.append(parent)
+    return {name for name in found if name.startswith("source.") or ".stg_" in name}
 
 
 def _relative(path: Path) -> str:

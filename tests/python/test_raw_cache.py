@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from build_raw_files import COLUMNS, csv_text, write_csv, write_required, write_zip
+from build_raw_files import COLUMNS, csv_text, write_csv, write_zip
 
 from ml import csv_checks, raw_cache, raw_schema
 from ml.csv_checks import Facts, MalformedRow
@@ -20,18 +20,6 @@ from ml.raw_files import RawFile, RawFileError, find_raw_files
 NAME = "user_list"
 USERS = csv_text(NAME, [{"AGE": str(n)} for n in range(5)])
 QUOTED = 'x,"x\nx",7,x,x,x\n'
-
-
-@pytest.fixture
-def data_dir(tmp_path) -> Path:
-    path = tmp_path / "data"
-    write_required(path)
-    return path
-
-
-@pytest.fixture
-def cache_dir(tmp_path) -> Path:
-    return tmp_path / "cache"
 
 
 def found_in(data_dir: Path, cache_dir: Path) -> list[RawFile]:

@@ -25,18 +25,6 @@ from ml import csv_checks, raw_files
 from ml.raw_files import RawFile, RawFileError, find_raw_files
 
 
-@pytest.fixture
-def data_dir(tmp_path) -> Path:
-    path = tmp_path / "data"
-    write_required(path)
-    return path
-
-
-@pytest.fixture
-def cache_dir(tmp_path) -> Path:
-    return tmp_path / "cache"
-
-
 def find(data_dir: Path, cache_dir: Path) -> dict[str, RawFile]:
     return {file.source.name: file for file in find_raw_files(data_dir, cache_dir)}
 
