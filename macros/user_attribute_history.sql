@@ -3,8 +3,9 @@
    Instead of counting
    all earlier events anew for each cutoff, every week's events enter the sums at the
    first cutoff that knows them and leave the windows again 4 and 13 weeks later; running
-   sums between two such changes hold for all cutoffs in between. All sums are of whole
-   numbers (millionths), so that they do not depend on the order of rows. #}
+   sums between two such changes hold for all cutoffs in between. What left a window before
+   the first cutoff of this build never enters it. All sums are of whole numbers
+   (millionths), so that they do not depend on the order of rows. #}
 {% macro user_attribute_history(attribute, candidates_only=false) -%}
 {%- set value_type = sql_type('integer' if attribute == 'shop_key_id' else 'varchar') %}
 {%- set half_life = var('profile_half_life_days') -%}
@@ -13,7 +14,14 @@
     'purchases', 'purchases_4w', 'purchases_13w', 'purchases_decayed',
     'views', 'views_4w', 'views_13w', 'views_decayed', 'n_purchases_decayed',
 ] -%}
-with first_day as (
+with span as (
+    select
+        min(cutoff_date) as first_cutoff_date,
+        max(cutoff_date) as last_cutoff_date
+    from {{ ref('int_cutoffs_to_build') }}
+),
+
+first_day as (
     select min(known_from_date) as first_date
     from {{ ref('int_user_attribute_weeks') }}
 ),
@@ -23,6 +31,7 @@ weeks as (
         weeks.user_id,
         cast(weeks.attribute_value as {{ value_type }}) as {{ attribute }},
         weeks.known_from_date,
+        span.first_cutoff_date,
         weeks.n_purchases,
         weeks.n_views,
         weeks.purchase_millionths as purchases,
@@ -35,24 +44,36 @@ weeks as (
             / cast({{ half_life }} as {{ sql_type('double') }})
         ) as growth
     from {{ ref('int_user_attribute_weeks') }} as weeks
+    inner join span on weeks.known_from_date <= span.last_cutoff_date
     cross join first_day
-    where weeks.attribute = '{{ attribute }}'
+    where
+        weeks.attribute = '{{ attribute }}'
+        {%- if candidates_only %}
+        and weeks.attribute_value in (
+            select candidates.attribute_value
+            from {{ ref('int_candidate_values') }} as candidates
+            where candidates.attribute = '{{ attribute }}'
+        )
+        {%- endif %}
 ),
 
 changes as (
     select
         user_id,
         {{ attribute }},
-        known_from_date as from_date,
+        -- what changed before the first cutoff has one sum
+        greatest(known_from_date, first_cutoff_date) as from_date,
         n_purchases,
         n_views,
         purchases,
-        purchases as purchases_4w,
-        purchases as purchases_13w,
+        {%- for n_weeks in [4, 13] %}
+        {{ within_window(n_weeks, 'purchases') }} as purchases_{{ n_weeks }}w,
+        {%- endfor %}
         cast(round(purchases * growth) as bigint) as purchases_decayed,
         views,
-        views as views_4w,
-        views as views_13w,
+        {%- for n_weeks in [4, 13] %}
+        {{ within_window(n_weeks, 'views') }} as views_{{ n_weeks }}w,
+        {%- endfor %}
         cast(round(views * growth) as bigint) as views_decayed,
         cast(round(10000 * n_purchases * growth) as bigint)
             as n_purchases_decayed,
@@ -80,22 +101,15 @@ changes as (
         cast(null as date) as purchased_date,
         cast(null as date) as viewed_date
     from weeks
+    where {{ dbt.dateadd('day', 7 * n_weeks, 'known_from_date') }} > first_cutoff_date
     {% endfor %}
-),
-
-span as (
-    select
-        min(cutoff_date) as first_cutoff_date,
-        max(cutoff_date) as last_cutoff_date
-    from {{ ref('int_cutoffs_to_build') }}
 ),
 
 changes_per_day as (
     select
         changes.user_id,
         changes.{{ attribute }},
-        -- what changed before the first cutoff has one sum
-        greatest(changes.from_date, span.first_cutoff_date) as from_date,
+        changes.from_date,
         {% for name in sums -%}
         cast(sum(changes.{{ name }}) as bigint) as {{ name }},
         {% endfor -%}
@@ -193,4 +207,13 @@ user_attributes as (
 )
 
 select * from user_attributes
+{%- endmacro %}
+
+{# What still counts in a window at the first cutoff of this build. #}
+{% macro within_window(n_weeks, column) -%}
+case
+            when {{ dbt.dateadd('day', 7 * n_weeks, 'known_from_date') }} > first_cutoff_date
+                then {{ column }}
+            else 0
+        end
 {%- endmacro %}

@@ -14,29 +14,8 @@ coupon_hashes as (
     group by coupon_id, release_week_date, sale_start_at, sale_end_at
 ),
 
-purchases as (
-    select * from {{ ref('fct_purchases') }}
-),
-
-visits as (
-    select * from {{ ref('fct_visits') }}
-),
-
 events as (
-    {% for relation, time in [
-        ('purchases', 'purchased_at'),
-        ('visits', 'visited_at'),
-    ] -%}
-    select
-        coupon_id,
-        {{ sunday_of(time) }} as week_start_date,
-        {{ sum_of_row_hashes(relation) }} as hash_sum
-    from {{ relation }}
-    group by coupon_id, {{ sunday_of(time) }}
-    {% if not loop.last -%}
-    union all
-    {% endif -%}
-    {% endfor -%}
+    select * from {{ ref('int_event_hashes') }}
 ),
 
 -- what happened, of which coupon, and after which week that is known

@@ -6,6 +6,13 @@ with span as (
     from {{ ref('int_cutoffs_to_build') }}
 ),
 
+wanted as (
+    select distinct
+        attribute,
+        attribute_value
+    from {{ ref('int_candidate_values') }}
+),
+
 weeks as (
     select
         users.segment,
@@ -17,6 +24,10 @@ weeks as (
         sum(weeks.view_millionths) as view_millionths
     from {{ ref('int_user_attribute_weeks') }} as weeks
     inner join span on weeks.known_from_date <= span.last_cutoff_date
+    inner join wanted
+        on
+            weeks.attribute = wanted.attribute
+            and weeks.attribute_value = wanted.attribute_value
     inner join {{ ref('dim_users') }} as users on weeks.user_id = users.user_id
     group by all
 ),

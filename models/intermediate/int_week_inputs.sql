@@ -48,32 +48,24 @@ areas as (
     inner join coupons on areas.coupon_id = coupons.coupon_id
 ),
 
-purchases as (
-    select * from {{ ref('fct_purchases') }}
-),
-
-visits as (
-    select * from {{ ref('fct_visits') }}
-),
-
 hashed as (
     {% for relation, week in [
         ('registrations', 'known_from_week_date'),
         ('withdrawals', sunday_of('withdrawn_at')),
         ('coupons', 'release_week_date'),
         ('areas', 'release_week_date'),
-        ('purchases', sunday_of('purchased_at')),
-        ('visits', sunday_of('visited_at')),
     ] -%}
     select
         {{ week }} as week_start_date,
         {{ sum_of_row_hashes(relation) }} as hash_sum
     from {{ relation }}
     group by {{ week }}
-    {% if not loop.last -%}
     union all
-    {% endif -%}
     {% endfor -%}
+    select
+        week_start_date,
+        hash_sum
+    from {{ ref('int_event_hashes') }}
 ),
 
 week_inputs as (

@@ -514,6 +514,39 @@ def test_weeks_are_made_of_a_coupon_that_is_another(histories, all_histories):
     check_histories(histories, all_histories)
 
 
+@pytest.mark.full
+def test_a_coupon_that_comes_out_leaves_the_cutoffs_before_it(histories):
+    # looked at in a week before that of its release
+    ((coupon, release, first_look),) = rows(
+        histories,
+        """
+        select
+            coupon_hash,
+            release_week_date,
+            cast(min(visited_at) as date)
+        from core.dim_coupons inner join core.fct_visits using (coupon_id)
+        where not is_test_list
+        group by coupon_hash, release_week_date
+        order by date_diff('day', min(visited_at), release_week_date) desc, coupon_hash
+        limit 1
+        """,
+    )
+    assert first_look < release
+    inputs = ("--select", "+int_week_inputs")
+    query = "select week_start_date, hash_sum from intermediate.int_week_inputs"
+    build(histories, *inputs, *INCREMENTAL)
+    listed = dict(rows(histories, query))
+    edit(
+        histories,
+        "coupon_list_train",
+        lambda row: None if row["COUPON_ID_hash"] == coupon else row,
+    )
+    build(histories, *inputs, *INCREMENTAL)
+    unlisted = dict(rows(histories, query))
+    assert listed.keys() == unlisted.keys()
+    assert min(week for week in listed if listed[week] != unlisted[week]) == release
+
+
 def sunday_of(time: dt.datetime) -> dt.date:
     return time.date() - dt.timedelta(days=time.isoweekday() % 7)
 

@@ -558,7 +558,7 @@ def test_what_is_computed_by_cutoff_is_made_of_what_is_looked_at(models, manifes
 
 
 def test_what_is_made_by_week_is_made_of_what_is_looked_at(models, manifest):
-    """Nothing reaches it but through models that int_event_inputs hashes."""
+    """Nothing reaches it but through models whose hashes int_event_inputs adds up."""
     by_week = {
         node["unique_id"]
         for node in models.values()
@@ -567,7 +567,8 @@ def test_what_is_made_by_week_is_made_of_what_is_looked_at(models, manifest):
     assert len(by_week) == 4
     looked_at = {
         parent.split(".")[-1]
-        for parent in models["int_event_inputs"]["depends_on"]["nodes"]
+        for name in ("int_event_inputs", "int_event_hashes")
+        for parent in models[name]["depends_on"]["nodes"]
     }
     none_of(
         _read_past(manifest, by_week, {*looked_at, "int_event_inputs"}),

@@ -1,5 +1,12 @@
 -- grain: one row per cutoff, user, genre and prefecture of candidates viewed before it
-with competitions as (
+with span as (
+    select
+        min(cutoff_date) as first_cutoff_date,
+        max(cutoff_date) as last_cutoff_date
+    from {{ ref('int_cutoffs_to_build') }}
+),
+
+competitions as (
     select distinct
         coupons.cutoff_date,
         coupons.genre,
@@ -9,62 +16,112 @@ with competitions as (
         on coupons.cutoff_date = cutoffs.cutoff_date
 ),
 
+compared as (
+    select distinct
+        genre,
+        prefecture
+    from competitions
+),
+
 -- views of coupons whose sale has begun; of later ones see feature_user_coupon_views
-views as (
+weeks as (
+    select
+        views.user_id,
+        views.genre,
+        views.prefecture,
+        views.n_views,
+        -- what was known before the first cutoff has one sum
+        greatest(views.known_from_date, span.first_cutoff_date) as from_date,
+        cast(
+            {{ dbt.dateadd('day', 35, 'views.week_start_date') }} as date
+        ) as no_longer_28d_date
+    from {{ ref('int_user_coupon_weeks') }} as views
+    inner join span on views.known_from_date <= span.last_cutoff_date
+    inner join compared
+        on
+            views.genre = compared.genre
+            and views.prefecture = compared.prefecture
+    where views.n_views > 0
+),
+
+-- each week's views enter at the first cutoff that knows them, and leave the window
+changes as (
     select
         user_id,
         genre,
         prefecture,
-        week_start_date,
-        known_from_date,
-        sum(n_views) as n_views
-    from {{ ref('int_user_coupon_weeks') }}
-    where n_views > 0
-    group by user_id, genre, prefecture, week_start_date, known_from_date
+        from_date,
+        n_views,
+        case when no_longer_28d_date > from_date then n_views else 0 end
+            as n_views_28d
+    from weeks
+    union all
+    select
+        weeks.user_id,
+        weeks.genre,
+        weeks.prefecture,
+        weeks.no_longer_28d_date as from_date,
+        0 as n_views,
+        -1 * weeks.n_views as n_views_28d
+    from weeks
+    inner join span on weeks.no_longer_28d_date <= span.last_cutoff_date
+    where weeks.no_longer_28d_date > weeks.from_date
 ),
 
-history as (
+changes_per_day as (
     select
-        competitions.cutoff_date,
-        views.user_id,
-        competitions.genre,
-        competitions.prefecture,
-        sum(views.n_views) as n_views,
-        sum(
-            case
-                when
-                    views.week_start_date
-                    >= {{ dbt.dateadd('day', -28, 'competitions.cutoff_date') }}
-                    then views.n_views
-                else 0
-            end
-        ) as n_views_28d
-    from competitions
-    inner join views
-        on
-            competitions.genre = views.genre
-            and competitions.prefecture = views.prefecture
-            and competitions.cutoff_date >= views.known_from_date
-    group by
-        competitions.cutoff_date,
-        views.user_id,
-        competitions.genre,
-        competitions.prefecture
+        user_id,
+        genre,
+        prefecture,
+        from_date,
+        sum(n_views) as n_views,
+        sum(n_views_28d) as n_views_28d
+    from changes
+    group by user_id, genre, prefecture, from_date
+),
+
+running as (
+    select
+        user_id,
+        genre,
+        prefecture,
+        from_date,
+        lead(from_date) over (
+            partition by user_id, genre, prefecture
+            order by from_date
+        ) as until_date,
+        sum(n_views) over until_then as n_views,
+        sum(n_views_28d) over until_then as n_views_28d
+    from changes_per_day
+    window
+        until_then as (
+            partition by user_id, genre, prefecture
+            order by from_date
+        )
 ),
 
 user_competition_views as (
     select
-        history.cutoff_date,
-        history.user_id,
-        history.genre,
-        history.prefecture,
-        cast(history.n_views as integer) as n_competition_views,
-        cast(history.n_views_28d as integer) as n_competition_views_28d
-    from history
+        competitions.cutoff_date,
+        running.user_id,
+        running.genre,
+        running.prefecture,
+        cast(running.n_views as integer) as n_competition_views,
+        cast(running.n_views_28d as integer) as n_competition_views_28d
+    from running
+    inner join competitions
+        on
+            running.genre = competitions.genre
+            and running.prefecture = competitions.prefecture
+            and running.from_date <= competitions.cutoff_date
+            and (
+                running.until_date is null
+                or competitions.cutoff_date < running.until_date
+            )
     inner join {{ ref('int_candidate_users') }} as users
         on
-            history.cutoff_date = users.cutoff_date
-            and history.user_id = users.user_id
+            competitions.cutoff_date = users.cutoff_date
+            and running.user_id = users.user_id
 )
 
 select * from user_competition_views
