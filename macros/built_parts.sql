@@ -106,10 +106,10 @@ where parts.part is null
     from {{ arguments.temp_relation }}
 {%- endmacro %}
 
-{# Whether all that this model is made of was to be built before it in this command, and
+{# Whether all that a model is made of was to be built before it in this command, and
    none of it cut short: else nobody knows what its rows are made of. #}
-{% macro is_built_from_its_files() -%}
-    {%- set left_out = models_behind(model.unique_id, [])
+{% macro is_built_from_its_files(unique_id) -%}
+    {%- set left_out = models_behind(unique_id, [])
         | reject('in', selected_resources) | list -%}
     {{ return(not (
         left_out or invocation_args_dict.get('empty') or invocation_args_dict.get('sample')
@@ -131,27 +131,86 @@ where parts.part is null
 {%- if execute and target.type == 'duckdb' and is_there('built_parts') -%}
 delete from {{ relation_of('built_parts') }}
 where model_name = '{{ model.name }}'
-{%- if is_built_from_its_files() %};
+{%- if is_built_from_its_files(model.unique_id) %};
 
 insert into {{ relation_of('built_parts') }} by name
-{% if model.config.meta.get('grows_with') -%}
 select
     '{{ model.name }}' as model_name,
     file_name as part,
     input_fingerprint,
-    (select count(*) from {{ this }}) as n_rows
+    (select count(*) from {{ this }}) as n_rows,
+    '{{ invocation_id }}' as invocation_id
 from ({{ line_states() }}) as states
 qualify last_line = max(last_line) over ()
-{%- else -%}
+{%- endif -%}
+{%- endif -%}
+{%- endmacro %}
+
+{# Before the rows of weeks are made: what the rows are no longer made of. #}
+{% macro forget_weeks_to_build() -%}
+{%- if execute and target.type == 'duckdb' and is_there('built_parts') -%}
+delete from {{ relation_of('built_parts') }}
+where
+    model_name = '{{ model.name }}'
+    {%- if has_earlier_parts() %}
+    and (
+        cast(part as date) in ({{ weeks_to_build() }})
+        or cast(part as date) not in (
+            select week_start_date from {{ relation_of('int_event_inputs') }}
+        )
+    )
+    {%- endif -%}
+{%- endif -%}
+{%- endmacro %}
+
+{# In the transaction in which the rows of weeks are written: what those of the weeks that
+   were made are made of, and how many rows there are now. #}
+{% macro remember_built_weeks() -%}
+{%- if execute and target.type == 'duckdb' and is_there('built_parts') -%}
+{%- if is_built_from_its_files(model.unique_id) -%}
+insert into {{ relation_of('built_parts') }} by name
 select
     '{{ model.name }}' as model_name,
     cast(week_start_date as varchar) as part,
     input_fingerprint,
-    (select count(*) from {{ this }}) as n_rows
+    '{{ invocation_id }}' as invocation_id
 from {{ relation_of('int_event_inputs') }}
+where cast(week_start_date as varchar) not in (
+    select part from {{ relation_of('built_parts') }}
+    where model_name = '{{ model.name }}'
+);
+
+update {{ relation_of('built_parts') }}
+set n_rows = (select count(*) from {{ this }})
+where model_name = '{{ model.name }}'
+{%- else -%}
+delete from {{ relation_of('built_parts') }}
+where model_name = '{{ model.name }}'
 {%- endif -%}
 {%- endif -%}
-{%- endif -%}
+{%- endmacro %}
+
+{# The model of a relation if this command makes it week by week, else none. #}
+{% macro made_by_week_now(relation) -%}
+    {%- set nodes = graph.nodes.values()
+        | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('config.incremental_strategy', 'equalto', 'weeks')
+        | selectattr('relation_name', 'equalto', relation | string)
+        | selectattr('unique_id', 'in', selected_resources) | list
+        if execute and flags.WHICH == 'build' and is_incremental_build() else [] -%}
+    {{ return(
+        nodes[0] if nodes and is_built_from_its_files(nodes[0].unique_id) else none
+    ) }}
+{%- endmacro %}
+
+{# Of a model that is made week by week the rows of the weeks that this command made. #}
+{% macro of_weeks_made_now(relation, node) -%}
+{{ return(
+    '(select * from ' ~ relation ~ ' where ' ~ node.config.meta.week
+    ~ ' in (select cast(part as date) from ' ~ relation_of('built_parts')
+    ~ " where model_name = '" ~ node.name ~ "' and invocation_id = '" ~ invocation_id
+    ~ "')) as of_weeks_made_now"
+) }}
 {%- endmacro %}
 
 {# In an incremental build `fct_visits` keeps its rows, but which users and coupons stand in

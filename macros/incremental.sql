@@ -129,10 +129,12 @@ select * from {{ relation_of('int_cutoff_inputs') }}
 {%- endmacro %}
 
 {# What a generic test looks at: in an incremental build, of a model that is computed
-   cutoff by cutoff, the rows of the cutoffs that were computed. Takes the place of dbt's
-   own macro. #}
+   cutoff by cutoff or made week by week, the rows that were computed. Takes the place of
+   dbt's own macro. #}
 {% macro get_where_subquery(relation) -%}
-{%- set looked_at = of_cutoffs_to_build(relation) if is_incremental_build()
+{%- set by_week = made_by_week_now(relation) -%}
+{%- set looked_at = of_weeks_made_now(relation, by_week) if by_week
+    else of_cutoffs_to_build(relation) if is_incremental_build()
     else relation -%}
 {%- set where = config.get('where') -%}
 {{ return(

@@ -460,6 +460,40 @@ def test_a_week_is_made_of_which_a_purchase_is_taken_back(histories, all_histori
 
 
 @pytest.mark.full
+def test_tests_look_at_the_weeks_that_were_made(histories):
+    name = "int_user_attribute_weeks"
+    ((taken_back,),) = rows(
+        histories,
+        "select min(purchase_hash) from core.fct_purchases where is_listed_user "
+        "and is_listed_coupon and purchase_date = '2012-04-18'",
+    )
+    edit(
+        histories,
+        "coupon_detail_train",
+        lambda row: None if row["PURCHASEID_hash"] == taken_back else row,
+    )
+    # a mark is a number of page views that no test lets pass
+    tested = (
+        *("build", "--exclude-resource-type", "unit_test", *INCREMENTAL),
+        *("--indirect-selection", "cautious"),
+    )
+    histories.dbt(*tested, "--select", f"+{name}")
+    made = made_weeks(histories)[name]
+    assert len(made) == 1
+    by_command = f"""
+        select list(cast(part as date)) from staging.built_parts
+        where model_name = '{name}' group by invocation_id order by count(*)
+    """
+    ((newest,), (others,)) = rows(histories, by_command)
+    assert newest == made
+    assert len(others) > 40
+    # what nobody knows the source of is looked at as a whole
+    alone = histories.dbt(*tested, "--select", name, check=False)
+    assert alone.returncode != 0
+    assert f"in_range_{name}_n_views" in alone.stdout
+
+
+@pytest.mark.full
 def test_weeks_are_made_in_which_something_else_was_on_sale(histories, all_histories):
     # of a coupon that nobody looked at
     ((unseen, begins, ends),) = rows(
