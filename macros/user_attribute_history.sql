@@ -67,12 +67,20 @@ changes as (
         n_views,
         purchases,
         {%- for n_weeks in [4, 13] %}
-        {{ within_window(n_weeks, 'purchases') }} as purchases_{{ n_weeks }}w,
+        case
+            when {{ dbt.dateadd('day', 7 * n_weeks, 'known_from_date') }} > first_cutoff_date
+                then purchases
+            else 0
+        end as purchases_{{ n_weeks }}w,
         {%- endfor %}
         cast(round(purchases * growth) as bigint) as purchases_decayed,
         views,
         {%- for n_weeks in [4, 13] %}
-        {{ within_window(n_weeks, 'views') }} as views_{{ n_weeks }}w,
+        case
+            when {{ dbt.dateadd('day', 7 * n_weeks, 'known_from_date') }} > first_cutoff_date
+                then views
+            else 0
+        end as views_{{ n_weeks }}w,
         {%- endfor %}
         cast(round(views * growth) as bigint) as views_decayed,
         cast(round(10000 * n_purchases * growth) as bigint)
@@ -207,13 +215,4 @@ user_attributes as (
 )
 
 select * from user_attributes
-{%- endmacro %}
-
-{# What still counts in a window at the first cutoff of this build. #}
-{% macro within_window(n_weeks, column) -%}
-case
-            when {{ dbt.dateadd('day', 7 * n_weeks, 'known_from_date') }} > first_cutoff_date
-                then {{ column }}
-            else 0
-        end
 {%- endmacro %}

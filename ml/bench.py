@@ -45,7 +45,7 @@ from ml.bench_runs import (
 from ml.bigquery_bytes import GIB, estimate, table_bytes
 from ml.bottlenecks import bottlenecks
 from ml.child import Cost, run_measured
-from ml.cut_files import cut_files
+from ml.cut_files import WHOLE, Span, cut_files
 from ml.files import write_whole
 from ml.manifest import dbt_command
 from ml.serving_load import Load, measure_serving
@@ -83,6 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="YYYY-MM-DD",
         help="last cutoff of the files: of the sample what was known at this Sunday, "
         "for histories of other lengths (default: all of it); not for --record",
+    )
+    parser.add_argument(
+        "--since",
+        type=cli.date,
+        metavar="YYYY-MM-DD",
+        help="without purchases and page views before this day: shorter histories of "
+        "the same users (default: all of them); not for --record",
     )
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="also write the page"
@@ -124,11 +131,12 @@ def _run(options: argparse.Namespace) -> None:
         raise cli.CommandError(f"--users must be {MIN_USERS} or more.")
     if options.seed < 0:
         raise cli.CommandError("--seed must be 0 or more.")
-    if options.until is not None:
-        if on_spark or options.record is not None:
-            raise cli.CommandError("--until goes neither with Spark nor with --record.")
-        if options.until.isoweekday() != 7:
-            raise cli.CommandError("--until must be a Sunday.")
+    span = Span(options.since, options.until)
+    for name, day in (("--since", span.since), ("--until", span.until)):
+        if day is not None and (on_spark or options.record is not None):
+            raise cli.CommandError(f"{name} goes neither with Spark nor with --record.")
+    if span.until is not None and span.until.isoweekday() != 7:
+        raise cli.CommandError("--until must be a Sunday.")
     cli.check_writable(options.write)
     cli.check_writable(options.record, "--record")
     if options.record is not None and options.record.is_file():
@@ -143,11 +151,9 @@ def _run(options: argparse.Namespace) -> None:
             result = bench_spark.measure(users, options.seed, options.keep)
         else:
             with_training = users <= options.train_up_to
-            result = measure(
-                users, options.seed, options.until, with_training, options.keep
-            )
+            result = measure(users, options.seed, span, with_training, options.keep)
         results.append(result)
-        page = markdown(machine, options.seed, results, options.until)
+        page = markdown(machine, options.seed, results, span)
         # a size that fails does not take those before it along
         if options.write is not None:
             write_whole(options.write, page)
@@ -158,14 +164,14 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def measure(
-    users: int, seed: int, until: dt.date | None, with_training: bool, keep: bool
+    users: int, seed: int, span: Span, with_training: bool, keep: bool
 ) -> SizeResult:
     """Build (and train) one size and return what was measured.
 
     Parameters
     ----------
-    until
-        Cutoff at which the files end; None for the whole sample.
+    span
+        What part of the sample the files hold.
 
     Raises
     ------
@@ -179,8 +185,8 @@ def measure(
         building = {BUILD: [dbt_command(), "--quiet", "build"]}
         try:
             costs = run_steps(users, sampling, environment)
-            if until is not None:
-                _take_back(directory, until)
+            if span != WHOLE:
+                _cut(directory, span)
             costs |= run_steps(users, building, environment)
             warehouse_mb, billed_gib = _apart(stored, directory)
             if with_training:
@@ -196,18 +202,19 @@ def measure(
                 _remove_models(database)
 
 
-def _take_back(directory: Path, cutoff: dt.date) -> Path:
-    """Leave of the sample what was known at a cutoff; return where all of it is now."""
-    sample, whole = directory / SAMPLE, directory / f"{SAMPLE}-after-{cutoff}"
+def _cut(directory: Path, span: Span) -> Path:
+    """Leave a part of the sample where it was; return where all of it is now."""
+    sample = directory / SAMPLE
+    whole = directory / f"{SAMPLE}-before-{span.since}-after-{span.until}"
     sample.rename(whole)
-    _apart(cut_files, whole, sample, cutoff, directory / "cache")
+    _apart(cut_files, whole, sample, span, directory / "cache")
     return whole
 
 
 def _add_week(database: Path, environment: dict[str, str], directory: Path) -> Cost:
     """Build of the files as they were a week before, then what the week brought."""
     last = _apart(_last_cutoff, database)
-    whole = _take_back(directory, last - dt.timedelta(days=7))
+    whole = _cut(directory, Span(until=last - dt.timedelta(days=7)))
     own = environment | {"DBT_TARGET_PATH": str(directory / "target-week")}
     dbt = [dbt_command(), "--quiet"]
     before = ["build", "--resource-type", "seed", "--resource-type", "model"]

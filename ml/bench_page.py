@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ml.child import Cost
+from ml.cut_files import WHOLE, Span
 from ml.markdown import table
 from ml.serving_load import Load
 
@@ -103,19 +104,19 @@ def markdown(
     machine: Machine,
     seed: int,
     results: Sequence[SizeResult],
-    until: dt.date | None = None,
+    span: Span = WHOLE,
 ) -> str:
     """Return the page: summary, scaling, then each size.
 
     Parameters
     ----------
-    until
-        Cutoff at which the files ended; None for whole samples.
+    span
+        What part of the samples the files held.
     """
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `{_command(machine, seed, results, until)}` on synthetic samples "
+        f"Written by `{_command(machine, seed, results, span)}` on synthetic samples "
         f"(docs/sample-data.md). {ABOUT_SPARK if on_spark(machine) else ABOUT_DUCKDB}",
         "",
         *table(
@@ -167,7 +168,7 @@ def _command(
     machine: Machine,
     seed: int,
     results: Sequence[SizeResult],
-    until: dt.date | None,
+    span: Span,
 ) -> str:
     """Return the command that measures these results again."""
     sizes = " ".join(str(result.users) for result in results)
@@ -179,7 +180,8 @@ def _command(
     # by default all sizes up to the competition's are trained
     is_default = trained == [r.users for r in results if r.users <= REAL_USERS]
     option = "" if is_default else f" --train-up-to {largest}"
-    option += f" --until {until}" if until else ""
+    option += f" --since {span.since}" if span.since else ""
+    option += f" --until {span.until}" if span.until else ""
     return f"python -m ml.bench --users {sizes} --seed {seed}{option}"
 
 

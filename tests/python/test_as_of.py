@@ -31,6 +31,10 @@ BOUGHT_EVER = (
     "(select count(*) from {{ ref('fct_purchases') }} as leak "
     "where leak.coupon_id = %s.coupon_id)"
 )
+EARLIER_BY_A_WEEK = (
+    "from (select * replace (known_from_date - 7 as known_from_date) "
+    "from {{ ref('%s') }}) as %s"
+)
 BASE_LEAKS = {
     "feature_users": LEAKY_HISTORY,
     "feature_coupons": (
@@ -86,8 +90,8 @@ BASE_LEAKS = {
         "coupons.cutoff_date >= weeks.week_start_date",
     ),
     "feature_user_competition_views": (
-        "competitions.cutoff_date >= views.known_from_date",
-        "competitions.cutoff_date + 7 >= views.known_from_date",
+        "from {{ ref('int_user_coupon_weeks') }} as events",
+        EARLIER_BY_A_WEEK % ("int_user_coupon_weeks", "events"),
     ),
 }
 DERIVED_LEAKS = {
@@ -159,9 +163,8 @@ LEAKY_COPIES = {
     ),
     "macros/leaky_user_attribute_history.sql": (
         "macros/user_attribute_history.sql",
-        "        weeks.known_from_date,\n        weeks.n_purchases,",
-        "        weeks.known_from_date - 7 as known_from_date,\n"
-        "        weeks.n_purchases,",
+        "from {{ ref('int_user_attribute_weeks') }} as weeks",
+        EARLIER_BY_A_WEEK % ("int_user_attribute_weeks", "weeks"),
     ),
     "macros/leaky_pair_features.sql": (
         "macros/pair_features.sql",

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -18,6 +19,7 @@ from ml.bench_runs import MAIN_TABLES, slowest
 from ml.bottlenecks import Bottleneck, PlanError, bottlenecks, costliest, explain
 from ml.child import Cost, run_measured
 from ml.cli import CommandError
+from ml.cut_files import WHOLE, Span, cut_files
 from ml.serving_load import Load
 from ml.settings import PROJECT_DIR
 from ml.warehouse import Warehouse, WarehouseError
@@ -158,8 +160,10 @@ def machine_with(engine: str) -> Machine:
     return Machine(2, 25.0, engine, "0.1.0 abc", dt.date(2026, 11, 24))
 
 
-def page_of(*results: SizeResult, engine: str = "DuckDB 2.0.0") -> list[str]:
-    return markdown(machine_with(engine), 7, results).splitlines()
+def page_of(
+    *results: SizeResult, engine: str = "DuckDB 2.0.0", span: Span = WHOLE
+) -> list[str]:
+    return markdown(machine_with(engine), 7, results, span).splitlines()
 
 
 def test_scaling_is_relative_to_the_real_size():
@@ -189,6 +193,8 @@ def test_the_page_names_the_command_that_measures_it_again():
     assert "| 600 | 20 | 12 | 1.0 | 100 | 9.0 | 400 | - | - |" in only_small
     times = "1.00 | 0.50 | 1.00 | 0.90 | 0.45 | 1.00 | - | - | -"
     assert f"| 600 | 2.00 | {times} |" in only_small
+    span = Span(dt.date(2011, 10, 3), dt.date(2012, 1, 1))
+    assert "--since 2011-10-03 --until 2012-01-01`" in page_of(trained, span=span)[2]
     # beyond the competition's size nothing is trained unless it is asked for
     huge = page_of(trained, size(91_492, 20, Cost(9.0, 400.0)))[2]
     assert "`python -m ml.bench --users 300 91492 --seed 7`" in huge
@@ -323,7 +329,7 @@ def test_rows_of_tables_on_spark_are_counted_in_their_files(tmp_path):
 
 
 def test_a_size_that_fails_leaves_what_was_measured(tmp_path, monkeypatch, capsys):
-    def measure(users, seed, until, with_training, keep):
+    def measure(users, seed, span, with_training, keep):
         if users == 600:
             raise CommandError("step 'dbt build' failed")
         return size(users, 10, Cost(10.0, 400.0))
@@ -333,6 +339,34 @@ def test_a_size_that_fails_leaves_what_was_measured(tmp_path, monkeypatch, capsy
     assert bench.main(["--users", "300", "600", "--write", str(page)]) == 1
     assert "step 'dbt build' failed" in capsys.readouterr().err
     assert "## 300 users" in page.read_text(encoding="utf-8")
+
+
+def test_files_are_cut_to_a_span(sample_dir, tmp_path):
+    since, until = dt.date(2011, 10, 3), dt.date(2012, 1, 1)
+    cut_files(sample_dir, tmp_path / "cut", Span(since, until), tmp_path / "cache")
+    cut_files(sample_dir, tmp_path / "since", Span(since), tmp_path / "cache")
+
+    def read(directory: Path, name: str, what: str) -> tuple:
+        return duckdb.sql(
+            f"select {what} from read_csv('{directory / name}.csv', all_varchar = true)"
+        ).fetchall()[0]
+
+    for log in ("coupon_detail_train", "coupon_visit_train"):
+        whole = read(sample_dir, log, "count(*), min(I_DATE), max(I_DATE)")
+        (n_cut, first, last), (n_since, first_since, last_since) = (
+            read(tmp_path / name, log, "count(*), min(I_DATE), max(I_DATE)")
+            for name in ("cut", "since")
+        )
+        assert whole[1] < str(since) <= first_since <= first
+        assert last < str(until) < last_since == whole[2]
+        inside = f"count(*) filter (I_DATE >= '{since}' and I_DATE < '{until}')"
+        assert (n_cut,) == read(sample_dir, log, inside)
+        after = f"count(*) filter (I_DATE >= '{since}')"
+        assert (n_since,) == read(sample_dir, log, after)
+    # nobody leaves with the beginning of the logs
+    for listed in ("user_list", "coupon_list_train", "coupon_area_train"):
+        rows = [read(at, listed, "count(*)") for at in (sample_dir, tmp_path / "since")]
+        assert rows[0] == rows[1]
 
 
 def test_a_command_is_measured_in_a_process_of_its_own():
@@ -397,6 +431,10 @@ def test_a_process_counts_once_it_was_seen_twice(monkeypatch):
         (
             ["--until", "2012-01-01", "--record", "x.csv"],
             "--until goes neither with Spark nor with --record.",
+        ),
+        (
+            ["--since", "2012-01-01", "--target", "spark"],
+            "--since goes neither with Spark nor with --record.",
         ),
         (["--users", "300", "--write", "none/x.md"], "none is no directory."),
         (

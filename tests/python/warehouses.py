@@ -124,7 +124,8 @@ def write_settings(warehouse: Warehouse, parameters_of: dict[str, dict]) -> None
 
 def cut_files(source: Path, target: Path, cutoff: dt.date) -> Path:
     """Write the files as they would have been known at the cutoff."""
-    return ml.cut_files.cut_files(source, target, cutoff, target.parent / "cache")
+    span = ml.cut_files.Span(until=cutoff)
+    return ml.cut_files.cut_files(source, target, span, target.parent / "cache")
 
 
 def copy_project(target: Path) -> Path:

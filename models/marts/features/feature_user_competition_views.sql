@@ -26,22 +26,22 @@ compared as (
 -- views of coupons whose sale has begun; of later ones see feature_user_coupon_views
 weeks as (
     select
-        views.user_id,
-        views.genre,
-        views.prefecture,
-        views.n_views,
+        events.user_id,
+        events.genre,
+        events.prefecture,
+        events.n_views,
         -- what was known before the first cutoff has one sum
-        greatest(views.known_from_date, span.first_cutoff_date) as from_date,
+        greatest(events.known_from_date, span.first_cutoff_date) as from_date,
         cast(
-            {{ dbt.dateadd('day', 35, 'views.week_start_date') }} as date
+            {{ dbt.dateadd('day', 35, 'events.week_start_date') }} as date
         ) as no_longer_28d_date
-    from {{ ref('int_user_coupon_weeks') }} as views
-    inner join span on views.known_from_date <= span.last_cutoff_date
+    from {{ ref('int_user_coupon_weeks') }} as events
+    inner join span on events.known_from_date <= span.last_cutoff_date
     inner join compared
         on
-            views.genre = compared.genre
-            and views.prefecture = compared.prefecture
-    where views.n_views > 0
+            events.genre = compared.genre
+            and events.prefecture = compared.prefecture
+    where events.n_views > 0
 ),
 
 -- each week's views enter at the first cutoff that knows them, and leave the window
