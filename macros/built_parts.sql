@@ -138,8 +138,7 @@ select
     '{{ model.name }}' as model_name,
     file_name as part,
     input_fingerprint,
-    (select count(*) from {{ this }}) as n_rows,
-    '{{ invocation_id }}' as invocation_id
+    (select count(*) from {{ this }}) as n_rows
 from ({{ line_states() }}) as states
 qualify last_line = max(last_line) over ()
 {%- endif -%}
@@ -153,11 +152,10 @@ delete from {{ relation_of('built_parts') }}
 where
     model_name = '{{ model.name }}'
     {%- if has_earlier_parts() %}
-    and (
-        cast(part as date) in ({{ weeks_to_build() }})
-        or cast(part as date) not in (
-            select week_start_date from {{ relation_of('int_event_inputs') }}
-        )
+    and part not in (
+        select cast(week_start_date as varchar)
+        from {{ relation_of('int_event_inputs') }}
+        where week_start_date not in ({{ weeks_to_build() }})
     )
     {%- endif -%}
 {%- endif -%}
@@ -173,7 +171,7 @@ select
     '{{ model.name }}' as model_name,
     cast(week_start_date as varchar) as part,
     input_fingerprint,
-    '{{ invocation_id }}' as invocation_id
+    false as is_tested
 from {{ relation_of('int_event_inputs') }}
 where cast(week_start_date as varchar) not in (
     select part from {{ relation_of('built_parts') }}
@@ -190,27 +188,45 @@ where model_name = '{{ model.name }}'
 {%- endif -%}
 {%- endmacro %}
 
-{# The model of a relation if this command makes it week by week, else none. #}
-{% macro made_by_week_now(relation) -%}
-    {%- set nodes = graph.nodes.values()
+{# The models that are made week by week. #}
+{% macro models_by_week() -%}
+    {{ return(
+        graph.nodes.values()
         | selectattr('resource_type', 'equalto', 'model')
         | selectattr('config.incremental_strategy', 'equalto', 'weeks')
-        | selectattr('relation_name', 'equalto', relation | string)
-        | selectattr('unique_id', 'in', selected_resources) | list
-        if execute and flags.WHICH == 'build' and is_incremental_build() else [] -%}
-    {{ return(
-        nodes[0] if nodes and is_built_from_its_files(nodes[0].unique_id) else none
+        | list
     ) }}
 {%- endmacro %}
 
-{# Of a model that is made week by week the rows of the weeks that this command made. #}
-{% macro of_weeks_made_now(relation, node) -%}
+{# A relation, or of a model that is made week by week the rows that were not tested since
+   they were made. #}
+{% macro of_untested_weeks(relation) -%}
+{%- set nodes = models_by_week()
+    | selectattr('relation_name', 'equalto', relation | string) | list
+    if execute and is_there('built_parts') else [] -%}
 {{ return(
-    '(select * from ' ~ relation ~ ' where ' ~ node.config.meta.week
-    ~ ' in (select cast(part as date) from ' ~ relation_of('built_parts')
-    ~ " where model_name = '" ~ node.name ~ "' and invocation_id = '" ~ invocation_id
-    ~ "')) as of_weeks_made_now"
+    '(select * from ' ~ relation ~ ' where coalesce(cast(' ~ nodes[0].config.meta.week
+    ~ ' as varchar) not in (select part from ' ~ relation_of('built_parts')
+    ~ " where model_name = '" ~ nodes[0].name ~ "' and is_tested), true)"
+    ~ ') as of_untested_weeks'
+    if nodes else relation
 ) }}
+{%- endmacro %}
+
+{# At the end of a build: whoever has come so far has passed the tests. #}
+{% macro remember_tested_weeks() -%}
+{%- for node in models_by_week() -%}
+    {%- set left_out = graph.nodes.values()
+        | selectattr('resource_type', 'equalto', 'test')
+        | selectattr('attached_node', 'equalto', node.unique_id)
+        | map(attribute='unique_id')
+        | reject('in', selected_resources) | list -%}
+    {%- if not left_out %}
+update {{ relation_of('built_parts') }}
+set is_tested = true
+where model_name = '{{ node.name }}';
+    {%- endif -%}
+{%- endfor -%}
 {%- endmacro %}
 
 {# In an incremental build `fct_visits` keeps its rows, but which users and coupons stand in

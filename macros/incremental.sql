@@ -105,7 +105,7 @@ where
 {%- endmacro %}
 
 {# At the end, if every model and seed of the project was to be built: all cutoffs in use
-   are finished. #}
+   are finished, and weeks whose tests were to be run are tested. #}
 {% macro remember_finished_cutoffs() -%}
 {%- if execute and target.type == 'duckdb' -%}
     {%- set left_out = graph.nodes.values()
@@ -116,7 +116,9 @@ where
 delete from {{ relation_of('int_finished_cutoffs') }};
 
 insert into {{ relation_of('int_finished_cutoffs') }} by name
-select * from {{ relation_of('int_cutoff_inputs') }}
+select * from {{ relation_of('int_cutoff_inputs') }};
+
+{{ remember_tested_weeks() }}
     {%- endif -%}
 {%- endif -%}
 {%- endmacro %}
@@ -128,18 +130,23 @@ select * from {{ relation_of('int_cutoff_inputs') }}
 {{ return(local_md5(tojson(variables, sort_keys=true))) }}
 {%- endmacro %}
 
-{# What a generic test looks at: in an incremental build, of a model that is computed
-   cutoff by cutoff or made week by week, the rows that were computed. Takes the place of
-   dbt's own macro. #}
+{# What a test looks at: in an incremental build, of a model that is computed cutoff by
+   cutoff the rows of this build, of one that is made week by week those not yet tested. #}
+{% macro looked_at(relation) -%}
+{{ return(
+    relation if not is_incremental_build()
+    else of_untested_weeks(relation) if execute
+    and relation | string in models_by_week() | map(attribute='relation_name')
+    else of_cutoffs_to_build(relation)
+) }}
+{%- endmacro %}
+
+{# What a generic test looks at. Takes the place of dbt's own macro. #}
 {% macro get_where_subquery(relation) -%}
-{%- set by_week = made_by_week_now(relation) -%}
-{%- set looked_at = of_weeks_made_now(relation, by_week) if by_week
-    else of_cutoffs_to_build(relation) if is_incremental_build()
-    else relation -%}
 {%- set where = config.get('where') -%}
 {{ return(
-    '(select * from ' ~ looked_at ~ ' where ' ~ where ~ ') as dbt_subquery'
-    if where else looked_at
+    '(select * from ' ~ looked_at(relation) ~ ' where ' ~ where ~ ') as dbt_subquery'
+    if where else looked_at(relation)
 ) }}
 {%- endmacro %}
 

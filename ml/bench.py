@@ -137,6 +137,8 @@ def _run(options: argparse.Namespace) -> None:
             raise cli.CommandError(f"{name} goes neither with Spark nor with --record.")
     if span.until is not None and span.until.isoweekday() != 7:
         raise cli.CommandError("--until must be a Sunday.")
+    if span.since and span.until and span.since >= span.until:
+        raise cli.CommandError("--since must be before --until.")
     cli.check_writable(options.write)
     cli.check_writable(options.record, "--record")
     if options.record is not None and options.record.is_file():
@@ -217,8 +219,9 @@ def _add_week(database: Path, environment: dict[str, str], directory: Path) -> C
     whole = _cut(directory, Span(until=last - dt.timedelta(days=7)))
     own = environment | {"DBT_TARGET_PATH": str(directory / "target-week")}
     dbt = [dbt_command(), "--quiet"]
-    before = ["build", "--resource-type", "seed", "--resource-type", "model"]
-    run_measured("dbt build of the week before", [*dbt, *before], own, STDERR)
+    run_measured(
+        "dbt build of the week before", [*dbt, *BUILD_OF_THE_WEEK], own, STDERR
+    )
     for path in whole.glob("*.csv"):
         os.replace(path, directory / SAMPLE / path.name)
     # as if it had been built incrementally before

@@ -10,7 +10,7 @@ with totals as (
         cutoff_date,
         user_id,
         sum(n_purchases) as n_purchases
-    from {{ of_cutoffs_to_build(ref(model)) }}
+    from {{ looked_at(ref(model)) }}
     group by cutoff_date, user_id
     {% if not loop.last -%}
     union all
@@ -23,7 +23,7 @@ expected as (
         cutoff_date,
         user_id,
         n_user_purchases
-    from {{ of_cutoffs_to_build(ref('feature_users')) }}
+    from {{ looked_at(ref('feature_users')) }}
     where n_user_purchases > 0
 ),
 

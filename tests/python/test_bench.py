@@ -429,6 +429,10 @@ def test_a_process_counts_once_it_was_seen_twice(monkeypatch):
         (["--users", "300", "--seed", "-1"], "--seed must be 0 or more."),
         (["--until", "2012-01-02"], "--until must be a Sunday."),
         (
+            ["--since", "2012-01-01", "--until", "2012-01-01"],
+            "--since must be before --until.",
+        ),
+        (
             ["--until", "2012-01-01", "--record", "x.csv"],
             "--until goes neither with Spark nor with --record.",
         ),

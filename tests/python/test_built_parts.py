@@ -460,8 +460,30 @@ def test_a_week_is_made_of_which_a_purchase_is_taken_back(histories, all_histori
 
 
 @pytest.mark.full
-def test_tests_look_at_the_weeks_that_were_made(histories):
+def test_tests_look_at_weeks_until_they_are_tested(histories):
     name = "int_user_attribute_weeks"
+    tested = (
+        *("build", "--exclude-resource-type", "unit_test", *INCREMENTAL),
+        *("--select", f"+{name}", "--indirect-selection", "cautious"),
+    )
+    failing = f"in_range_{name}_n_views"
+
+    def untested() -> list[dt.date]:
+        return [
+            week
+            for (week,) in rows(
+                histories,
+                "select cast(part as date) from staging.built_parts "
+                f"where model_name = '{name}' and not is_tested order by all",
+            )
+        ]
+
+    # no test has run: all weeks are looked at, and the marks are values out of range
+    assert len(untested()) > 40
+    assert failing in histories.dbt(*tested, check=False).stdout
+
+    # as if a build had come to its end
+    change(histories, "update staging.built_parts set is_tested = true")
     ((taken_back,),) = rows(
         histories,
         "select min(purchase_hash) from core.fct_purchases where is_listed_user "
@@ -472,25 +494,29 @@ def test_tests_look_at_the_weeks_that_were_made(histories):
         "coupon_detail_train",
         lambda row: None if row["PURCHASEID_hash"] == taken_back else row,
     )
-    # a mark is a number of page views that no test lets pass
-    tested = (
-        *("build", "--exclude-resource-type", "unit_test", *INCREMENTAL),
-        *("--indirect-selection", "cautious"),
+    histories.dbt(*tested)
+    (week,) = made_weeks(histories)[name]
+    assert untested() == [week]
+
+    # what this build made, and nobody has tested, is not passed over by the next
+    change(
+        histories,
+        f"update intermediate.{name} set n_views = {MARK} "
+        f"where known_from_date = date '{week}' + 7",
     )
-    histories.dbt(*tested, "--select", f"+{name}")
-    made = made_weeks(histories)[name]
-    assert len(made) == 1
-    by_command = f"""
-        select list(cast(part as date)) from staging.built_parts
-        where model_name = '{name}' group by invocation_id order by count(*)
-    """
-    ((newest,), (others,)) = rows(histories, by_command)
-    assert newest == made
-    assert len(others) > 40
-    # what nobody knows the source of is looked at as a whole
-    alone = histories.dbt(*tested, "--select", name, check=False)
-    assert alone.returncode != 0
-    assert f"in_range_{name}_n_views" in alone.stdout
+    assert failing in histories.dbt(*tested, check=False).stdout
+
+    # nor is anything where nobody knows what the rows are made of
+    change(histories, "update staging.built_parts set is_tested = true")
+    alone = [argument.replace(f"+{name}", name) for argument in tested]
+    assert failing in histories.dbt(*alone, check=False).stdout
+
+
+@pytest.mark.full
+def test_a_warehouse_of_an_older_version_is_built_on(histories, all_histories):
+    change(histories, "alter table staging.built_parts drop column is_tested")
+    build(histories, *WEEKS, *INCREMENTAL)
+    check_histories(histories, all_histories)
 
 
 @pytest.mark.full

@@ -576,6 +576,34 @@ def test_what_is_made_by_week_is_made_of_what_is_looked_at(models, manifest):
     )
 
 
+def test_page_views_are_hashed_but_for_what_is_said_of_their_coupon(models):
+    """A column that is not hashed may change, and no week is made anew."""
+    hashed = models["int_event_hashes"]["raw_code"]
+    (columns,) = re.findall(r"visits as \(\s+select(.+?)\s+from", hashed, re.DOTALL)
+    left_out = {"is_listed_coupon", "is_before_sale", "visit_date"}
+    assert {name.strip() for name in columns.split(",")} == (
+        set(models["fct_visits"]["columns"]) - left_out
+    )
+
+
+def test_only_tests_of_their_own_look_at_weeks_of_histories(models, manifest):
+    """An incremental build narrows what they look at, which a comparison can't bear."""
+    by_week = {
+        node["unique_id"]
+        for node in models.values()
+        if node["config"]["incremental_strategy"] == "weeks"
+    }
+    none_of(
+        (
+            name
+            for name, node in _of_type(manifest, "test")
+            if by_week & set(node["depends_on"]["nodes"])
+            and node["attached_node"] not in by_week
+        ),
+        "histories in weeks are tested by generic tests of their own",
+    )
+
+
 def test_keys_that_kept_rows_hold_are_compared(models):
     by_lines = [
         node for node in models.values() if node["config"]["meta"].get("grows_with")
