@@ -87,7 +87,7 @@ def added_page_views(world: World) -> bool:
     return "file_line >" in compiled.read_text(encoding="utf-8")
 
 
-def tested_weeks(world: World) -> set[bool]:
+def weeks_tested(world: World) -> set[bool]:
     """Return whether the weeks of histories count as tested."""
     with duckdb.connect(str(world.database), read_only=True) as connection:
         rows = connection.execute(
@@ -124,9 +124,9 @@ def test_new_weeks_are_added_as_if_all_had_been_built(world, sample_dir, tmp_pat
     for path in sample_dir.glob("*.csv"):
         shutil.copy(path, world.data_dir)
     # with the tests, which look at what was computed
-    assert tested_weeks(world) == {False}
+    assert weeks_tested(world) == {False}
     world.dbt("build", "--exclude-resource-type", "unit_test", *INCREMENTAL)
-    assert tested_weeks(world) == {True}
+    assert weeks_tested(world) == {True}
     # of the old cutoffs only that whose target week was still to come
     assert built(world) == [KNOWN, *NEWS]
     assert finished(world) == [*before, *NEWS]
