@@ -131,7 +131,8 @@ select * from {{ relation_of('int_cutoff_inputs') }};
 {%- endmacro %}
 
 {# What a test looks at: in an incremental build, of a model that is computed cutoff by
-   cutoff the rows of this build, of one that is made week by week those not yet tested. #}
+   cutoff the rows of the last build, of one that is made week by week those not yet
+   tested. #}
 {% macro looked_at(relation) -%}
 {{ return(
     relation if not is_incremental_build()

@@ -29,10 +29,10 @@ def code_version() -> str:
 
 
 def code_fingerprint() -> str:
-    """Return the SHA-256 of what makes the marts: the project's SQL, YAML and seeds."""
+    """Return the SHA-256 of what makes and tests the marts: SQL, YAML and seeds."""
     digest = hashlib.sha256()
     files = [settings.PROJECT_DIR / "dbt_project.yml"]
-    for directory in ("models", "macros", "seeds"):
+    for directory in ("models", "macros", "seeds", "tests/generic"):
         files += (settings.PROJECT_DIR / directory).rglob("*")
     for path in sorted(files):
         if path.is_file():

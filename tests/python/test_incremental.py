@@ -183,6 +183,10 @@ def test_other_code_is_other_input(tmp_path, monkeypatch):
         found.append(code_fingerprint())
     model.rename(Path(model).with_stem("b"))
     found.append(code_fingerprint())
+    # with another test, what was tested is not
+    (tmp_path / "tests" / "generic").mkdir(parents=True)
+    (tmp_path / "tests" / "generic" / "in_range.sql").write_text("select 3")
+    found.append(code_fingerprint())
     assert len(set(found)) == len(found)
     # what no build reads
     (tmp_path / "README.md").write_text("x")

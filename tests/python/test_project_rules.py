@@ -598,9 +598,40 @@ def test_only_tests_of_their_own_look_at_weeks_of_histories(models, manifest):
             name
             for name, node in _of_type(manifest, "test")
             if by_week & set(node["depends_on"]["nodes"])
-            and node["attached_node"] not in by_week
+            and node.get("attached_node") not in by_week
         ),
         "histories in weeks are tested by generic tests of their own",
+    )
+
+
+def test_weeks_count_as_tested_after_tests_that_end_a_build(models, manifest):
+    """Else a build could come to its end, and mark weeks that have failed."""
+    weeks = {
+        node["unique_id"]: {"known_from_date", "week_start_date"}
+        for node in models.values()
+        if node["config"]["incremental_strategy"] == "weeks"
+    }
+    before_the_end = _ancestors(manifest, models["build_fingerprint"])
+    offenders = []
+    for name, node in _of_type(manifest, "test"):
+        if node.get("attached_node") not in weeks:
+            continue
+        metadata = node["test_metadata"]
+        columns = set(metadata["kwargs"].get("columns", []))
+        if (
+            node["config"]["severity"].lower() != "error"
+            or not before_the_end.issuperset(node["depends_on"]["nodes"])
+            or metadata["name"] in ("unique", "equal_row_count")
+            or (
+                metadata["name"] == "unique_combination"
+                and not columns & weeks[node["attached_node"]]
+            )
+        ):
+            offenders.append(name)
+    none_of(
+        offenders,
+        "a test of a history is an error, reads what build_fingerprint descends from, "
+        "and looks at one week at a time",
     )
 
 
