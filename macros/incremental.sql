@@ -135,10 +135,8 @@ select * from {{ relation_of('int_cutoff_inputs') }};
    tested. #}
 {% macro looked_at(relation) -%}
 {{ return(
-    relation if not is_incremental_build()
-    else of_untested_weeks(relation) if execute
-    and relation | string in models_by_week() | map(attribute='relation_name')
-    else of_cutoffs_to_build(relation)
+    of_untested_weeks(of_cutoffs_to_build(relation)) if is_incremental_build()
+    else relation
 ) }}
 {%- endmacro %}
 

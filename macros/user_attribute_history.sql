@@ -15,10 +15,7 @@
     'views', 'views_4w', 'views_13w', 'views_decayed', 'n_purchases_decayed',
 ] -%}
 with span as (
-    select
-        min(cutoff_date) as first_cutoff_date,
-        max(cutoff_date) as last_cutoff_date
-    from {{ ref('int_cutoffs_to_build') }}
+    {{ span_of_cutoffs_to_build() }}
 ),
 
 first_day as (
@@ -199,11 +196,7 @@ user_attributes as (
     from running
     inner join cutoffs
         on
-            running.from_date <= cutoffs.cutoff_date
-            and (
-                running.until_date is null
-                or cutoffs.cutoff_date < running.until_date
-            )
+            {{ holds_at_cutoff('running', 'cutoffs') }}
     {%- if candidates_only %}
     inner join {{ ref('int_candidate_values') }} as candidates
         on

@@ -1,9 +1,6 @@
 -- grain: one row per cutoff, segment, attribute and candidate's value of earlier events
 with span as (
-    select
-        min(cutoff_date) as first_cutoff_date,
-        max(cutoff_date) as last_cutoff_date
-    from {{ ref('int_cutoffs_to_build') }}
+    {{ span_of_cutoffs_to_build() }}
 ),
 
 wanted as (
@@ -65,11 +62,7 @@ segment_attribute_history as (
         on
             running.attribute = candidates.attribute
             and running.attribute_value = candidates.attribute_value
-            and running.from_date <= candidates.cutoff_date
-            and (
-                running.until_date is null
-                or candidates.cutoff_date < running.until_date
-            )
+            and {{ holds_at_cutoff('running', 'candidates') }}
 )
 
 select * from segment_attribute_history

@@ -559,11 +559,7 @@ def test_what_is_computed_by_cutoff_is_made_of_what_is_looked_at(models, manifes
 
 def test_what_is_made_by_week_is_made_of_what_is_looked_at(models, manifest):
     """Nothing reaches it but through models whose hashes int_event_inputs adds up."""
-    by_week = {
-        node["unique_id"]
-        for node in models.values()
-        if node["config"]["incremental_strategy"] == "weeks"
-    }
+    by_week = _made_by_week(models)
     assert len(by_week) == 4
     looked_at = {
         parent.split(".")[-1]
@@ -588,11 +584,7 @@ def test_page_views_are_hashed_but_for_what_is_said_of_their_coupon(models):
 
 def test_only_tests_of_their_own_look_at_weeks_of_histories(models, manifest):
     """An incremental build narrows what they look at, which a comparison can't bear."""
-    by_week = {
-        node["unique_id"]
-        for node in models.values()
-        if node["config"]["incremental_strategy"] == "weeks"
-    }
+    by_week = _made_by_week(models)
     none_of(
         (
             name
@@ -606,15 +598,11 @@ def test_only_tests_of_their_own_look_at_weeks_of_histories(models, manifest):
 
 def test_weeks_count_as_tested_after_tests_that_end_a_build(models, manifest):
     """Else a build could come to its end, and mark weeks that have failed."""
-    weeks = {
-        node["unique_id"]: {"known_from_date", "week_start_date"}
-        for node in models.values()
-        if node["config"]["incremental_strategy"] == "weeks"
-    }
+    by_week = _made_by_week(models)
     before_the_end = _ancestors(manifest, models["build_fingerprint"])
     offenders = []
     for name, node in _of_type(manifest, "test"):
-        if node.get("attached_node") not in weeks:
+        if node.get("attached_node") not in by_week:
             continue
         metadata = node["test_metadata"]
         columns = set(metadata["kwargs"].get("columns", []))
@@ -624,7 +612,7 @@ def test_weeks_count_as_tested_after_tests_that_end_a_build(models, manifest):
             or metadata["name"] in ("unique", "equal_row_count")
             or (
                 metadata["name"] == "unique_combination"
-                and not columns & weeks[node["attached_node"]]
+                and not columns & {"known_from_date", "week_start_date"}
             )
         ):
             offenders.append(name)
@@ -1132,6 +1120,15 @@ def _ancestors(manifest: dict, node: dict) -> set[str]:
             found.add(parent)
             waiting += manifest["parent_map"][parent]
     return found
+
+
+def _made_by_week(models: dict) -> set[str]:
+    """Return the ids of the models that are made week by week."""
+    return {
+        node["unique_id"]
+        for node in models.values()
+        if node["config"]["incremental_strategy"] == "weeks"
+    }
 
 
 def _read_past(manifest: dict, models: set[str], looked_at: set[str]) -> set[str]:

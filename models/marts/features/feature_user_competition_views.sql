@@ -1,9 +1,6 @@
 -- grain: one row per cutoff, user, genre and prefecture of candidates viewed before it
 with span as (
-    select
-        min(cutoff_date) as first_cutoff_date,
-        max(cutoff_date) as last_cutoff_date
-    from {{ ref('int_cutoffs_to_build') }}
+    {{ span_of_cutoffs_to_build() }}
 ),
 
 competitions as (
@@ -113,11 +110,7 @@ user_competition_views as (
         on
             running.genre = competitions.genre
             and running.prefecture = competitions.prefecture
-            and running.from_date <= competitions.cutoff_date
-            and (
-                running.until_date is null
-                or competitions.cutoff_date < running.until_date
-            )
+            and {{ holds_at_cutoff('running', 'competitions') }}
     inner join {{ ref('int_candidate_users') }} as users
         on
             competitions.cutoff_date = users.cutoff_date
