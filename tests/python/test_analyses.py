@@ -172,6 +172,7 @@ def test_the_rows_that_the_page_shows_exist(ask, questions, name):
         assert wanted <= {row[column] for row in rows}
 
 
+@pytest.mark.full
 def test_a_view_or_its_absence_is_told_of_events(ask, ask_without_visits):
     kinds = {row["event_kind"] for row in ask("weekly_rhythm")}
     assert kinds == {"purchase", "view", "registration"}
@@ -179,6 +180,7 @@ def test_a_view_or_its_absence_is_told_of_events(ask, ask_without_visits):
     assert kinds == {"purchase", "registration"}
 
 
+@pytest.mark.full
 def test_without_a_test_list_nothing_is_said_of_it(ask_without_visits):
     rows = ask_without_visits("list_differences")
     assert {row["n_test"] for row in rows} == {0}

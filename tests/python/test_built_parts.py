@@ -257,6 +257,7 @@ def check_visits(world: World, logs: Copies) -> None:
     assert rows(world, query) == rows(logs.anew(*VISITS), query)
 
 
+@pytest.mark.full
 def test_new_page_views_are_added(log, logs, lines):
     add(log, "".join(lines[-N_NEW:]))
     build(log, *VISITS, *INCREMENTAL)

@@ -233,6 +233,7 @@ def test_a_second_run_gives_the_same_bits(trained, tmp_path):
     ) == [(1,)]
 
 
+@pytest.mark.full
 def test_dbt_keeps_the_scores(trained, tmp_path):
     world = World(trained.data_dir, tmp_path / "kept.duckdb")
     shutil.copy(trained.database, world.database)
