@@ -11,7 +11,6 @@ import numpy as np
 from ml import metrics
 from ml.judged import MIN_FITTING_WEEKS, read_judged_week
 from ml.models import build
-from ml.models.blend import log_odds
 from ml.pairs import read_contract, read_training_set
 from ml.progress import note
 from ml.warehouse import Cutoff, Warehouse
@@ -34,7 +33,7 @@ class ScoredWeek:
     user_ids : ndarray of int32, shape (n_buyers,)
     labels : ndarray of bool, shape (n_buyers, n_coupons)
     scores
-        Log-odds by model, float32, shape of the labels.
+        Probabilities by model, float32, shape of the labels.
     """
 
     user_ids: np.ndarray
@@ -87,9 +86,7 @@ def score_weeks(
         training = read_training_set(warehouse, contract, earlier)
         judged = read_judged_week(warehouse, contract, week)
         scores = {
-            name: log_odds(
-                judged.predict(build(name, chosen, random_state).fit(training))
-            ).astype(np.float32)
+            name: judged.predict(build(name, chosen, random_state).fit(training))
             for name, chosen in parameters.items()
         }
         found.append(ScoredWeek(judged.user_ids, judged.labels, scores))

@@ -1,4 +1,4 @@
-"""A weighted mean of other models' log-odds."""
+"""A weighted mean of other models' probabilities."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ MEMBERS: dict[str, type[RankedModel]] = {
 }
 #: Probabilities are kept this far from 0 and 1, where log-odds have no end.
 MARGIN = 1e-9
+#: Log-odds nearer than this count as the same, where a ratio of rises is no number.
+SMALLEST_RISE = 1e-6
 
 
 class Blend(PurchaseModel):
-    """The weighted mean of its members' log-odds.
+    """The weighted mean of its members' probabilities.
+
+    Where members disagree, the mean of probabilities keeps what the surest of them
+    expects; a mean of log-odds would be nearer to the lowest. How many buy a coupon
+    that is nearly free is known so badly that members often disagree.
 
     The weights are hyper-parameters: ``python -m ml.search`` chooses them on weeks
     that the members had not learned from.
@@ -81,19 +87,35 @@ class Blend(PurchaseModel):
 
     def combine(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the blend of the members' probabilities, float32, their shape."""
-        return sigmoid(
-            sum(
-                weight * log_odds(probabilities[name])
-                for name, weight in self.weights.items()
-            )
-        ).astype(np.float32)
+        return sum(
+            np.float32(weight) * probabilities[name]
+            for name, weight in self.weights.items()
+        )
 
     def contributions(self, features: Features) -> np.ndarray:
-        """Return the members' contributions by weight."""
+        """Return the members' contributions, as far as they change the mean.
+
+        A member's contribution in log-odds is passed on by the rise of its probability
+        over that of its log-odds, times its weight, times the rise of the mean's
+        log-odds over that of the mean, all between the average pair and this one
+        (DeepLIFT's rescale rule), so that the sum over the features is the difference
+        in log-odds.
+        """
         self.check_contract(features)
+        start, end, passed_on = 0.0, 0.0, []
+        for name, weight in self.weights.items():
+            member = self.members_[name]
+            of_member = member.contributions(features)
+            at_end = log_odds(member.predict(features))
+            at_start = at_end - of_member.sum(axis=1, dtype=np.float64)
+            start = start + weight * sigmoid(at_start)
+            end = end + weight * sigmoid(at_end)
+            slope = weight / odds_slope(sigmoid(at_start), sigmoid(at_end))
+            passed_on.append((slope, of_member))
+        of_mean = odds_slope(start, end)
         return sum(
-            np.float32(weight) * self.members_[name].contributions(features)
-            for name, weight in self.weights.items()
+            (slope * of_mean)[:, None].astype(np.float32) * of_member
+            for slope, of_member in passed_on
         )
 
     def coefficients(self) -> list[tuple[str, str, float]]:
@@ -134,3 +156,11 @@ class Blend(PurchaseModel):
 def log_odds(probability: np.ndarray) -> np.ndarray:
     """Return log(p / (1 - p)), float64, finite for every probability."""
     return logit(np.clip(probability.astype(np.float64), MARGIN, 1 - MARGIN))
+
+
+def odds_slope(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Return the rise of log-odds per rise of the probability between two of them."""
+    start, end = (np.clip(p, MARGIN, 1 - MARGIN) for p in (start, end))
+    slope = 1 / (end * (1 - end))  # where the two are the same
+    rise = logit(end) - logit(start)
+    return np.divide(rise, end - start, out=slope, where=np.abs(rise) > SMALLEST_RISE)

@@ -1,4 +1,4 @@
-"""A blend is the weighted mean of its members' log-odds, and nothing more."""
+"""A blend is the weighted mean of its members' probabilities, and nothing more."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from build_features import make_training_set
 from small_models import SMALL, small
 
-from ml.models.blend import MEMBERS, Blend, log_odds
-from ml.pairs import TrainingSet
+from ml.models.blend import MEMBERS, Blend, log_odds, odds_slope
+from ml.pairs import Features, TrainingSet
 from ml.registry import load_model, save_model
 
 TWO = {
@@ -41,7 +41,7 @@ def test_weights_are_shares_and_a_model_without_one_is_left_out():
     assert Blend(model.weights).parameters() == Blend(weights).parameters()
 
 
-def test_the_mean_is_taken_in_log_odds():
+def test_the_mean_is_that_of_probabilities():
     model = Blend({"logistic_regression": 3, "neural_network": 1})
     blended = model.combine(
         {
@@ -49,8 +49,8 @@ def test_the_mean_is_taken_in_log_odds():
             "neural_network": np.array([0.5, 0.5, 0.8], dtype=np.float32),
         }
     )
-    # odds 1 and 1; 9 and 1: 9^(3/4) = 5.196; 1/4 and 4: 4^(-3/4 + 1/4) = 1/2
-    assert blended == pytest.approx([0.5, 5.196152 / 6.196152, 1 / 3], rel=1e-6)
+    # 3/4 of the first and 1/4 of the second
+    assert blended == pytest.approx([0.5, 0.8, 0.35], rel=1e-6)
     assert blended.dtype == np.float32
 
 
@@ -60,17 +60,57 @@ def test_certain_members_leave_the_blend_finite():
     assert certain == pytest.approx([-20.723, 20.723], abs=1e-3)
 
 
-def test_predictions_and_contributions_are_those_of_the_members(blend, training):
+def test_predictions_are_those_of_the_members_by_weight(blend, training):
     features = training.features
     first, second = (blend.members_[name] for name in blend.weights)
-    odds = [log_odds(model.predict(features)) for model in (first, second)]
-    assert log_odds(blend.predict(features)) == pytest.approx(
-        0.75 * odds[0] + 0.25 * odds[1], abs=1e-5
+    assert blend.predict(features) == pytest.approx(
+        0.75 * first.predict(features) + 0.25 * second.predict(features), rel=1e-6
     )
-    assert blend.contributions(features) == pytest.approx(
-        0.75 * first.contributions(features) + 0.25 * second.contributions(features),
-        abs=1e-6,
-    )
+
+
+class Fixed:
+    """A member of one pair: its probability, and what two features add to it."""
+
+    def __init__(self, probability: float, contributions: list[float]) -> None:
+        self.probability = np.array([probability], dtype=np.float32)
+        self.of_features = np.array([contributions], dtype=np.float32)
+
+    def predict(self, features: Features) -> np.ndarray:
+        """Return the probability."""
+        return self.probability
+
+    def contributions(self, features: Features) -> np.ndarray:
+        """Return the contributions in log-odds."""
+        return self.of_features
+
+
+def test_contributions_count_by_what_they_move_the_mean(training):
+    # the average pair of both has odds 1 to 4; the first member sees odds of 4 to 1,
+    # all by the first feature, the second still 1 to 4: two features cancel
+    change = float(np.log(16))
+    model = Blend({"logistic_regression": 3, "neural_network": 1})
+    model.contract_ = training.features.contract
+    model.members_ = {
+        "logistic_regression": Fixed(0.8, [change, 0.0]),
+        "neural_network": Fixed(0.2, [1.0, -1.0]),
+    }
+    shares = model.contributions(training.features.take(slice(0, 1)))
+    # the mean rises from 0.2 to 3/4 of 0.8 and 1/4 of 0.2 = 0.65, odds 13 to 7: the
+    # whole rise in log-odds is log(13 / 7 * 4)
+    rise = float(np.log(52 / 7))
+    assert shares.sum() == pytest.approx(rise, rel=1e-5)
+    # the second member's probability changes by 0.16 per unit of log-odds where it
+    # stands, a quarter of that the mean, whose log-odds rise by rise / 0.45 per unit
+    second = 0.25 * 0.16 * rise / 0.45
+    assert shares == pytest.approx(np.array([[rise + second, -second]]), rel=1e-5)
+    assert shares.dtype == np.float32
+
+
+def test_the_slope_of_log_odds_is_their_rise_by_that_of_the_probability():
+    start, end = np.array([0.2, 0.5, 0.2]), np.array([0.8, 0.5, 0.2 + 1e-12])
+    # log(16) over 0.6; where nothing rises the derivative, 1 / (p (1 - p))
+    assert odds_slope(start, end) == pytest.approx([np.log(16) / 0.6, 4, 6.25])
+    assert np.isfinite(odds_slope(np.zeros(2), np.array([0.0, 1.0]))).all()
 
 
 def test_members_fitted_with_the_same_settings_are_taken_over(training, blend):
