@@ -14,7 +14,9 @@ from ml.files import written_whole
 from ml.models import KNOWN, PurchaseModel
 from ml.warehouse import Column
 
-FORMAT = 1
+#: Of another format is also a file whose contents mean something else: in the first, a
+#: blend was a mean of log-odds.
+FORMAT = 2
 
 
 class ModelFileError(Exception):

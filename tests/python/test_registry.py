@@ -82,11 +82,11 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
         load_model(path)
 
 
-def test_another_format_says_what_to_do(saved):
-    spoil(saved, format=registry.FORMAT + 1)
-    with pytest.raises(
-        ModelFileError, match=r"popularity\.json has format 2.*train again"
-    ):
+@pytest.mark.parametrize("other", [registry.FORMAT - 1, registry.FORMAT + 1])
+def test_another_format_says_what_to_do(saved, other):
+    spoil(saved, format=other)
+    expected = rf"popularity\.json has format {other}.*train again"
+    with pytest.raises(ModelFileError, match=expected):
         load_model(saved)
 
 
