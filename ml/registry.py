@@ -14,8 +14,8 @@ from ml.files import written_whole
 from ml.models import KNOWN, PurchaseModel
 from ml.warehouse import Column
 
-#: Of another format is also a file whose contents mean something else: in the first, a
-#: blend was a mean of log-odds.
+#: Raised also when the same contents come to mean something else: in format 1 a blend
+#: was a mean of log-odds.
 FORMAT = 2
 
 
@@ -106,6 +106,14 @@ def load_saved(path: Path, columns: Sequence[Column] | None = None) -> SavedMode
     if columns is not None:
         _check_features(saved.model, columns, path)
     return saved
+
+
+def format_of(path: Path) -> int | None:
+    """Return the format of a model file, None if it cannot be told."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["format"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def saved_of_text(text: str) -> SavedModel:

@@ -33,6 +33,7 @@ from ml.model_files import file_to_score
 from ml.monitor import ALARMED
 from ml.pipeline import BEHIND_TRAINING
 from ml.raw_files import find_raw_files
+from ml.registry import FORMAT, format_of
 from ml.train import choose_cutoff
 from ml.version import code_fingerprint, code_version
 from ml.warehouse import WarehouseError, open_warehouse
@@ -168,6 +169,8 @@ def plan_week(cutoff: dt.date | None, refit_after: int) -> Plan:
         news = [
             c.date for c in cutoffs if c.is_labelled and file.last_week < c.date < day
         ]
+    if format_of(settings.PROJECT_DIR / file.path) not in (None, FORMAT):
+        return Plan(day, None, f"{file.path} is of another version of the project")
     weeks = f"{len(news)} labelled weeks since its last one, {file.last_week}"
     if len(news) >= refit_after:
         return Plan(day, None, weeks)

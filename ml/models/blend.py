@@ -18,8 +18,9 @@ from ml.pairs import FeatureContract, Features, TrainingSet
 MEMBERS: dict[str, type[RankedModel]] = {
     model.name: model for model in (Logistic, BinaryTrees, RankingTrees, NeuralNetwork)
 }
-#: Probabilities are kept this far from 0 and 1, where log-odds have no end.
-MARGIN = 1e-9
+#: For log-odds a probability counts as no less and no more than these: the least that a
+#: float32 holds in full, and a little below 1.
+LEAST, MOST = float(np.finfo(np.float32).tiny), 1 - 1e-9
 #: Log-odds nearer than this count as the same, where a ratio of rises is no number.
 SMALLEST_RISE = 1e-6
 
@@ -27,9 +28,9 @@ SMALLEST_RISE = 1e-6
 class Blend(PurchaseModel):
     """The weighted mean of its members' probabilities.
 
-    Where members disagree, the mean of probabilities keeps what the surest of them
-    expects; a mean of log-odds would be nearer to the lowest. How many buy a coupon
-    that is nearly free is known so badly that members often disagree.
+    Where members disagree about a rare purchase, the mean of log-odds would be nearer
+    to the lowest of them. How many buy a coupon that is nearly free is known so badly
+    that members often disagree.
 
     The weights are hyper-parameters: ``python -m ml.search`` chooses them on weeks
     that the members had not learned from.
@@ -43,6 +44,11 @@ class Blend(PurchaseModel):
         Hyper-parameters of each member; by default the member's own defaults.
     random_state
         Seed of the members' draws.
+
+    Raises
+    ------
+    ValueError
+        A member is to be fitted without its curve, so that it gives no probability.
     """
 
     name = "blend"
@@ -59,6 +65,12 @@ class Blend(PurchaseModel):
         self.parameters_of = {
             name: dict((parameters_of or {}).get(name, {})) for name in self.weights
         }
+        for name, parameters in self.parameters_of.items():
+            if not parameters.get("fit_probability", True):
+                raise ValueError(
+                    f"{name} gives no probability with fit_probability = false, so it "
+                    "cannot be part of a blend."
+                )
         self.random_state = random_state
         self.members_: dict[str, PurchaseModel] = {}
 
@@ -87,10 +99,12 @@ class Blend(PurchaseModel):
 
     def combine(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the blend of the members' probabilities, float32, their shape."""
-        return sum(
+        mean = sum(
             np.float32(weight) * probabilities[name]
             for name, weight in self.weights.items()
         )
+        # shares as float32 may sum to a little more than 1
+        return np.minimum(mean, np.float32(1))
 
     def contributions(self, features: Features) -> np.ndarray:
         """Return the members' contributions, as far as they change the mean.
@@ -155,12 +169,12 @@ class Blend(PurchaseModel):
 
 def log_odds(probability: np.ndarray) -> np.ndarray:
     """Return log(p / (1 - p)), float64, finite for every probability."""
-    return logit(np.clip(probability.astype(np.float64), MARGIN, 1 - MARGIN))
+    return logit(np.clip(probability.astype(np.float64), LEAST, MOST))
 
 
 def odds_slope(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Return the rise of log-odds per rise of the probability between two of them."""
-    start, end = (np.clip(p, MARGIN, 1 - MARGIN) for p in (start, end))
+    start, end = (np.clip(p, LEAST, MOST) for p in (start, end))
     slope = 1 / (end * (1 - end))  # where the two are the same
     rise = logit(end) - logit(start)
     return np.divide(rise, end - start, out=slope, where=np.abs(rise) > SMALLEST_RISE)

@@ -54,10 +54,9 @@ def test_the_mean_is_that_of_probabilities():
     assert blended.dtype == np.float32
 
 
-def test_certain_members_leave_the_blend_finite():
-    certain = log_odds(np.array([0.0, 1.0], dtype=np.float32))
-    # 1e-9 and 1 - 1e-9
-    assert certain == pytest.approx([-20.723, 20.723], abs=1e-3)
+def test_a_member_without_probabilities_is_refused():
+    with pytest.raises(ValueError, match="neural_network gives no probability"):
+        Blend(parameters_of={"neural_network": {"fit_probability": False}})
 
 
 def test_predictions_are_those_of_the_members_by_weight(blend, training):
@@ -104,6 +103,32 @@ def test_contributions_count_by_what_they_move_the_mean(training):
     second = 0.25 * 0.16 * rise / 0.45
     assert shares == pytest.approx(np.array([[rise + second, -second]]), rel=1e-5)
     assert shares.dtype == np.float32
+
+
+@pytest.mark.parametrize("probability", [0.0, 1e-30, 1e-12, 1.0])
+def test_nearly_certain_members_leave_the_blend_finite(training, probability):
+    # the average pair of the first has even odds, of the second those of 1 to 4
+    rise = float(log_odds(np.array([probability], dtype=np.float32))[0])
+    model = Blend({"logistic_regression": 1, "neural_network": 1})
+    model.contract_ = training.features.contract
+    model.members_ = {
+        "logistic_regression": Fixed(probability, [rise, 0.0]),
+        "neural_network": Fixed(0.2, [0.0, 0.0]),
+    }
+    features = training.features.take(slice(0, 1))
+    mean = (probability + 0.2) / 2
+    assert model.predict(features) == pytest.approx([mean], rel=1e-6)
+    start, end = (np.log(p / (1 - p)) for p in (0.35, mean))
+    assert model.contributions(features) == pytest.approx(
+        np.array([[end - start, 0.0]]), rel=1e-5, abs=1e-6
+    )
+
+
+def test_a_mean_of_certainties_is_no_more_than_1():
+    # 1/9, 4/9, 3/9 and 1/9 sum to 1.0000001 in float32
+    model = Blend(dict(zip(MEMBERS, (1, 4, 3, 1), strict=True)))
+    certain = dict.fromkeys(MEMBERS, np.ones(2, dtype=np.float32))
+    assert model.combine(certain).tolist() == [1, 1]
 
 
 def test_the_slope_of_log_odds_is_their_rise_by_that_of_the_probability():

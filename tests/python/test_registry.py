@@ -82,6 +82,16 @@ def test_a_file_that_is_no_model_is_named(tmp_path, content):
         load_model(path)
 
 
+def test_the_format_of_a_file_is_told_without_the_rest(saved, tmp_path):
+    assert registry.format_of(saved) == registry.FORMAT
+    spoil(saved, format=1, name="no model")
+    assert registry.format_of(saved) == 1
+    for content in ("{}", "[]", "no JSON"):
+        saved.write_text(content)
+        assert registry.format_of(saved) is None
+    assert registry.format_of(tmp_path / "absent.json") is None
+
+
 @pytest.mark.parametrize("other", [registry.FORMAT - 1, registry.FORMAT + 1])
 def test_another_format_says_what_to_do(saved, other):
     spoil(saved, format=other)

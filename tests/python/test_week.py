@@ -13,6 +13,7 @@ from warehouses import World
 from ml import cli, week
 from ml.child import Cost
 from ml.monitor import ALARMED
+from ml.registry import FORMAT
 from ml.week import LOCKED, Progress, plan_week
 
 LATEST = dt.date(2012, 6, 24)
@@ -119,6 +120,17 @@ def test_a_model_is_reused_until_enough_weeks_have_come(world):
     earlier = plan_week(dt.date(2012, 6, 3), 2)
     assert earlier.reused is None
     assert "no fit of blend-" in earlier.reason
+
+
+def test_a_model_file_of_another_version_is_fitted_anew(world, monkeypatch):
+    assert plan_week(None, refit_after=4).reused is not None
+    monkeypatch.setattr(week, "format_of", lambda path: FORMAT - 1)
+    plan = plan_week(None, refit_after=4)
+    assert plan.reused is None
+    assert plan.reason.endswith("blend.json is of another version of the project")
+    # what cannot be read at all is for the scoring to refuse
+    monkeypatch.setattr(week, "format_of", lambda path: None)
+    assert plan_week(None, refit_after=4).reused is not None
 
 
 def test_without_a_champion_a_model_is_fitted(world, ran):
