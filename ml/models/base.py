@@ -11,6 +11,8 @@ from ml.pairs import FeatureContract, Features, TrainingSet
 
 #: Least slope of a calibration curve: a ranking stays one even if the sample denies it.
 MIN_SLOPE = 1e-3
+#: A smaller rise of a score counts as none, where a ratio of rises is no number.
+SMALLEST_RISE = 1e-6
 
 
 class PurchaseModel(ABC):
@@ -88,6 +90,26 @@ def row_sums(inputs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
     the engine hands out its batches in no fixed order.
     """
     return np.einsum("ij,j->i", np.ascontiguousarray(inputs), coefficients)
+
+
+def rescaled(rise: np.ndarray, of_score: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """Return how much of a score's contributions is passed on to what is made of it.
+
+    That is the rise of the result over the rise of the score, both between the average
+    pair and this one, so that contributions add up to the rise of the result.
+
+    Source: the rescale rule of DeepLIFT, Shrikumar, Greenside and Kundaje, "Learning
+    Important Features Through Propagating Activation Differences", ICML 2017.
+
+    Parameters
+    ----------
+    rise, of_score : ndarray of float64, shape (n,)
+        Rise of the result and of the score.
+    slope : ndarray of float64, shape (n,)
+        Derivative of the result by the score, taken where the score does not rise; it
+        is overwritten.
+    """
+    return np.divide(rise, of_score, out=slope, where=np.abs(of_score) > SMALLEST_RISE)
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import logit
 
-from ml.models.base import PurchaseModel, sigmoid
+from ml.models.base import PurchaseModel, rescaled, sigmoid
 from ml.models.logistic import Logistic
 from ml.models.network import NeuralNetwork
 from ml.models.ranked import RankedModel
@@ -21,8 +21,6 @@ MEMBERS: dict[str, type[RankedModel]] = {
 #: For log-odds a probability counts as no less and no more than these: the least that a
 #: float32 holds in full, and a little below 1.
 LEAST, MOST = float(np.finfo(np.float32).tiny), 1 - 1e-9
-#: Log-odds nearer than this count as the same, where a ratio of rises is no number.
-SMALLEST_RISE = 1e-6
 
 
 class Blend(PurchaseModel):
@@ -121,11 +119,11 @@ class Blend(PurchaseModel):
             member = self.members_[name]
             of_member = member.contributions(features)
             at_end = log_odds(member.predict(features))
-            at_start = at_end - of_member.sum(axis=1, dtype=np.float64)
-            start = start + weight * sigmoid(at_start)
-            end = end + weight * sigmoid(at_end)
-            slope = weight / odds_slope(sigmoid(at_start), sigmoid(at_end))
-            passed_on.append((slope, of_member))
+            first = sigmoid(at_end - of_member.sum(axis=1, dtype=np.float64))
+            last = sigmoid(at_end)
+            start = start + weight * first
+            end = end + weight * last
+            passed_on.append((weight / odds_slope(first, last), of_member))
         of_mean = odds_slope(start, end)
         return sum(
             (slope * of_mean)[:, None].astype(np.float32) * of_member
@@ -175,6 +173,4 @@ def log_odds(probability: np.ndarray) -> np.ndarray:
 def odds_slope(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Return the rise of log-odds per rise of the probability between two of them."""
     start, end = (np.clip(p, LEAST, MOST) for p in (start, end))
-    slope = 1 / (end * (1 - end))  # where the two are the same
-    rise = logit(end) - logit(start)
-    return np.divide(rise, end - start, out=slope, where=np.abs(rise) > SMALLEST_RISE)
+    return 1 / rescaled(end - start, logit(end) - logit(start), end * (1 - end))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import log_expit
 
+from ml.models.base import rescaled
 from ml.models.ranked import RankedModel
 from ml.models.trees import BinaryTrees
 from ml.pairs import Features, TrainingSet
@@ -98,12 +99,8 @@ class Funnel(RankedModel):
             end = step.ranking(features)
             rise = of_odds.sum(axis=1, dtype=np.float64)
             start = end - rise
-            passed_on = 1 / (1 + np.exp(end))  # the slope of log P
-            np.divide(
-                log_expit(end) - log_expit(start),
-                rise,
-                out=passed_on,
-                where=np.abs(rise) > 1e-6,
+            passed_on = rescaled(
+                log_expit(end) - log_expit(start), rise, 1 / (1 + np.exp(end))
             )
             total = total + of_odds * passed_on[:, None].astype(np.float32)
         return total
