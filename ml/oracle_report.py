@@ -26,6 +26,7 @@ from ml.fitting import fit_models, score
 from ml.grid import ScoredGrid
 from ml.markdown import table
 from ml.models import MODELS
+from ml.pairs import places_of
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.oracle_report --data data/seed-1 data/seed-2"
@@ -130,8 +131,8 @@ def _last_settings(warehouse: Warehouse) -> tuple[dt.date, dict[str, dict]]:
 
 def _top_ten(warehouse: Warehouse, grid: ScoredGrid, name: str) -> pd.DataFrame:
     top = metrics.top_k(grid.scores[name])
-    users = _hashes(warehouse, "user", grid.candidates.user_ids)
-    coupons = _hashes(warehouse, "coupon", grid.candidates.coupon_ids)
+    users = hashes_of(warehouse, "user", grid.candidates.user_ids)
+    coupons = hashes_of(warehouse, "coupon", grid.candidates.coupon_ids)
     return pd.DataFrame(
         {
             "user_hash": np.repeat(users, top.shape[1]),
@@ -141,13 +142,24 @@ def _top_ten(warehouse: Warehouse, grid: ScoredGrid, name: str) -> pd.DataFrame:
     )
 
 
-def _hashes(warehouse: Warehouse, key: str, ids: np.ndarray) -> np.ndarray:
+def hashes_of(warehouse: Warehouse, key: str, ids: np.ndarray) -> np.ndarray:
+    """Return the hash of each id, in their order.
+
+    Parameters
+    ----------
+    key
+        ``user`` or ``coupon``.
+    ids : ndarray of int, shape (n,)
+        Each once; they need not be in the order of the hashes.
+    """
     with warehouse.registered("wanted", pa.table({"id": ids})):
         found = warehouse.table(
-            f"select {key}_hash as hash from core.dim_{key}s "
-            f"where {key}_id in (select id from wanted) order by {key}_id"
+            f"select {key}_id as id, {key}_hash as hash from core.dim_{key}s "
+            f"where {key}_id in (select id from wanted)"
         )
-    return found["hash"].to_numpy(zero_copy_only=False)
+    hashes = np.empty(len(ids), dtype=object)
+    hashes[places_of(ids, found["id"].to_numpy())] = found["hash"].to_pylist()
+    return hashes
 
 
 def _mean_of(reports: list[pd.DataFrame]) -> pd.DataFrame:

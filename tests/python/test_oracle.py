@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from ml import oracle
+from ml.oracle_report import hashes_of
 from ml.sample_data.world import Request, generate
+from ml.warehouse import Warehouse
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -136,6 +139,20 @@ def test_truth_lies_outside_the_sources(sample: Path) -> None:
     purchases = pd.read_csv(sample / "coupon_detail_train.csv")
     later = pd.read_csv(sample.parent / "world.truth" / "test_week_purchases.csv")
     assert not set(purchases["PURCHASEID_hash"]) & set(later["PURCHASEID_hash"])
+
+
+def test_each_id_has_its_own_hash() -> None:
+    """Ids are not in the order of hashes; candidates are, or in any other."""
+    with duckdb.connect() as connection:
+        connection.execute("create schema core")
+        connection.execute(
+            "create table core.dim_users as select unnest([1, 2, 3, 4]) as user_id, "
+            "unnest(['z', 'a', 'm', 'b']) as user_hash"
+        )
+        warehouse = Warehouse(connection)
+        for ids, expected in (([2, 4, 3, 1], "abmz"), ([1, 3], "zm"), ([], "")):
+            found = hashes_of(warehouse, "user", np.array(ids, dtype=np.int32))
+            assert found.tolist() == list(expected)
 
 
 def test_only_the_oracle_opens_the_truth() -> None:
