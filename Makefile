@@ -127,7 +127,7 @@ test-spark: env spark ## every model, seed and data test on a Spark cluster of t
 .PHONY: lint
 lint: env ## parse with deprecations as errors, sqlfluff, ruff, rules of the project
 	@$(BIN)/dbt parse --no-partial-parse --quiet
-	@$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests ml/report/sql
+	@$(BIN)/sqlfluff lint --disable-progress-bar models analyses tests ml/report/sql ml/reference
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 

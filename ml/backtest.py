@@ -22,15 +22,28 @@ from ml.backtest_page import Summary, page, text
 from ml.chosen import ChosenSettings, read_chosen
 from ml.evaluate import Metric
 from ml.files import write_whole
-from ml.fitting import Evaluation, fit_models, measure, possible_models, score
+from ml.fitting import (
+    Evaluation,
+    Fitted,
+    fit_models,
+    fit_on,
+    measure,
+    possible_models,
+    score,
+)
 from ml.models import MODELS
-from ml.progress import peak_memory_mb
+from ml.pairs import read_training_set
+from ml.progress import peak_memory_mb, step
 from ml.publish import insert_rows, metric_rows
+from ml.reference.model import FrozenReference
+from ml.reference.pairs import make_pairs
 from ml.version import code_version
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.backtest --from 2012-04-15 --to 2012-06-10"
 MIN_TRAINING_WEEKS = 2
+#: The frozen reference and all models that can be published.
+MEASURED = (FrozenReference.name, *MODELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--models",
         nargs="+",
         type=cli.model_name,
-        choices=MODELS,
+        choices=MEASURED,
         metavar="MODEL",
-        help=f"models to measure: {', '.join(MODELS)} (default: all "
+        help=f"models to measure: {', '.join(MEASURED)} (default: all "
         "that the data allow)",
     )
     parser.add_argument(
@@ -86,10 +99,10 @@ def backtest(options: argparse.Namespace) -> list[Summary]:
         fingerprint = warehouse.data_fingerprint()
         chosen = read_chosen(warehouse)
         labelled = [c.date for c in warehouse.cutoffs() if c.is_labelled]
-        names = options.models or possible_models(warehouse)
+        names = options.models or [FrozenReference.name, *possible_models(warehouse)]
     weeks = weeks_between(labelled, options.first, options.last)
     run_id = f"backtest-{started_at:%Y%m%dT%H%M%S}-{fingerprint[:8]}"
-    names = [name for name in MODELS if name in names]
+    names = [name for name in MEASURED if name in names]
     reference = chosen.default_model if chosen.default_model in names else names[-1]
     print(f"  settings: {chosen.source}", file=sys.stderr)
     done: dict[dt.date, Evaluation] = {}
@@ -161,10 +174,27 @@ def _measure_week(
     reference: str,
     random_state: int,
 ) -> Evaluation:
-    parameters = {name: chosen.parameters[name] for name in names}
-    fitted = fit_models(warehouse, earlier, parameters, random_state)
+    parameters = {name: chosen.parameters[name] for name in names if name in MODELS}
+    fitted = None
+    if FrozenReference.name in names:
+        # first, so that its pairs are gone when those of all other models are read
+        fitted = _fit_frozen(warehouse, earlier, week, random_state)
+    if parameters:
+        others = fit_models(warehouse, earlier, parameters, random_state)
+        fitted = others if fitted is None else others.with_others(fitted)
     grid = score(warehouse, fitted, week)
     return measure(warehouse, fitted, grid, reference, random_state)
+
+
+def _fit_frozen(
+    warehouse: Warehouse, earlier: list[dt.date], week: dt.date, random_state: int
+) -> Fitted:
+    """Fit the frozen reference on the earlier weeks, with features of its own."""
+    with step("making the reference's features"):
+        contract = make_pairs(warehouse, earlier, week)
+        training = read_training_set(warehouse, contract, earlier)
+    models = {FrozenReference.name: FrozenReference(random_state)}
+    return fit_on(training, models, random_state)
 
 
 def summarise(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,9 +13,10 @@ import numpy as np
 from ml import metrics
 from ml.chosen import parameters_text
 from ml.evaluate import Metric, PerUser, evaluate, read_context
-from ml.grid import ScoredGrid, score_grid
+from ml.grid import ScoredGrid, joined, score_grid
 from ml.latency import ranking_latency_ms
-from ml.models import MODELS, PurchaseModel, build
+from ml.models import MODELS, build
+from ml.models.base import Predictor
 from ml.models.blend import Blend
 from ml.models.sampling import thin_negatives
 from ml.pairs import (
@@ -52,7 +53,7 @@ class Fitted:
         Per model the probability that parts bought from not bought best (F1).
     """
 
-    models: dict[str, PurchaseModel]
+    models: dict[str, Predictor]
     fit_seconds: dict[str, float]
     thresholds: dict[str, float]
     contract: FeatureContract
@@ -61,9 +62,32 @@ class Fitted:
     averages: np.ndarray
 
     @property
-    def in_order(self) -> list[PurchaseModel]:
+    def in_order(self) -> list[Predictor]:
         """The models, a blend after its members."""
         return list(self.models.values())
+
+    def with_others(self, others: Fitted) -> Fitted:
+        """Return these models and others, fitted on other features of the same pairs.
+
+        Averages and contract stay those of these models.
+        """
+        return replace(
+            self,
+            models=self.models | others.models,
+            fit_seconds=self.fit_seconds | others.fit_seconds,
+            thresholds=self.thresholds | others.thresholds,
+        )
+
+    def by_contract(self) -> list[tuple[FeatureContract, list[Predictor]]]:
+        """Return the models, in order, with those that read the same pairs together."""
+        groups: list[tuple[FeatureContract, list[Predictor]]] = []
+        for model in self.in_order:
+            of_same = [models for known, models in groups if known == model.contract_]
+            if of_same:
+                of_same[0].append(model)
+            else:
+                groups.append((model.contract_, [model]))
+        return groups
 
 
 @dataclass(frozen=True)
@@ -111,28 +135,44 @@ def fit_models(
     with step(f"reading training pairs of {len(weeks)} weeks"):
         contract = read_contract(warehouse, weeks)
         training = read_training_set(warehouse, contract, weeks)
-    models: dict[str, PurchaseModel] = {}
+    models = {
+        name: build(name, chosen, random_state) for name, chosen in parameters.items()
+    }
+    return fit_on(training, models, random_state, with_thresholds)
+
+
+def fit_on(
+    training: TrainingSet,
+    models: Mapping[str, Predictor],
+    random_state: int,
+    with_thresholds: bool = True,
+) -> Fitted:
+    """Fit models on pairs that are at hand.
+
+    Parameters
+    ----------
+    models
+        By name, a blend after its members.
+    """
     seconds: dict[str, float] = {}
-    for name, chosen in parameters.items():
-        model = build(name, chosen, random_state)
+    for name, model in models.items():
         adopted: list[str] = []
         if isinstance(model, Blend):
-            model.adopt(models)
+            model.adopt({fitted: models[fitted] for fitted in seconds})
             adopted = list(model.members_)
         with step(f"fitting {name} on {len(training):,} pairs") as timed:
             model.fit(training)
-        models[name] = model
         seconds[name] = timed.seconds + sum(seconds[member] for member in adopted)
     thresholds = {}
     if with_thresholds:
         with step("choosing thresholds"):
             thresholds = _thresholds(models, training, random_state)
     return Fitted(
-        models,
+        dict(models),
         seconds,
         thresholds,
-        contract,
-        list(weeks),
+        training.features.contract,
+        [week.item() for week in np.unique(training.cutoff)],
         len(training),
         np.array([_average(values) for values in training.features.numeric.T]),
     )
@@ -153,16 +193,21 @@ def score(
         its sample need no score.
     """
     candidates = read_candidates(warehouse, cutoff)
-    models = fitted.in_order
     with step(f"scoring {candidates.n_pairs:,} pairs of {cutoff}"):
         if warehouse.engine == SPARK:
             from ml.spark.scores import score_pairs
 
             sample = read_evaluated_users(warehouse)
             return score_pairs(
-                warehouse, fitted.contract, candidates, models, sample, only_evaluated
+                *(warehouse, fitted.contract, candidates, fitted.in_order),
+                *(sample, only_evaluated),
             )
-        return score_grid(warehouse, fitted.contract, candidates, models)
+        return joined(
+            [
+                score_grid(warehouse, contract, candidates, models)
+                for contract, models in fitted.by_contract()
+            ]
+        )
 
 
 def measure(
@@ -190,9 +235,10 @@ def measure(
         )
         latency = {}
         if warehouse.engine != SPARK:
-            latency = ranking_latency_ms(
-                warehouse, fitted.contract, grid.candidates, fitted.in_order
-            )
+            for contract, models in fitted.by_contract():
+                latency |= ranking_latency_ms(
+                    warehouse, contract, grid.candidates, models
+                )
     rows = [
         model_row(fitted, name)
         | {
@@ -225,7 +271,7 @@ def model_row(fitted: Fitted, name: str) -> dict:
 
 
 def _thresholds(
-    models: Mapping[str, PurchaseModel], training: TrainingSet, random_state: int
+    models: Mapping[str, Predictor], training: TrainingSet, random_state: int
 ) -> dict[str, float]:
     everything = np.ones(len(training), dtype=bool)
     pairs, weight = thin_negatives(training, everything, THRESHOLD_ROWS, random_state)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ml.models import PurchaseModel
+from ml.models.base import Predictor
 from ml.models.blend import Blend
 from ml.pairs import Candidates, FeatureContract, Features, stream_candidates
 from ml.progress import note
@@ -70,7 +70,7 @@ def score_grid(
     warehouse: Warehouse,
     contract: FeatureContract,
     candidates: Candidates,
-    models: Sequence[PurchaseModel],
+    models: Sequence[Predictor],
     users: np.ndarray | None = None,
 ) -> ScoredGrid:
     """Score all pairs of a cutoff, or those of some of its users.
@@ -100,14 +100,25 @@ def score_grid(
     expected = candidates.n_pairs
     if n_pairs != expected or any(np.isnan(s).any() for s in grid.scores.values()):
         raise RuntimeError(
-            f"ml.scoring_pairs holds {n_pairs:,} pairs of {candidates.cutoff}, "
+            f"{contract.scoring_mart} holds {n_pairs:,} pairs of {candidates.cutoff}, "
             f"expected {expected:,}: a feature mart has lost or doubled keys."
         )
     return grid
 
 
+def joined(grids: Sequence[ScoredGrid]) -> ScoredGrid:
+    """Return the scores of several grids of the same pairs as one."""
+    return replace(
+        grids[0],
+        scores={name: of for grid in grids for name, of in grid.scores.items()},
+        predict_seconds={
+            name: of for grid in grids for name, of in grid.predict_seconds.items()
+        },
+    )
+
+
 def _predict_batches(
-    models: Sequence[PurchaseModel], batches: Iterator[Batch]
+    models: Sequence[Predictor], batches: Iterator[Batch]
 ) -> Iterator[tuple[np.ndarray, np.ndarray, Predictions]]:
     """Yield rows, columns and predictions of every batch, in their order.
 
@@ -125,7 +136,7 @@ def _predict_batches(
             yield rows, columns, predictions.result()
 
 
-def predict_all(models: Sequence[PurchaseModel], features: Features) -> Predictions:
+def predict_all(models: Sequence[Predictor], features: Features) -> Predictions:
     """Return each model's probabilities and seconds; a blend takes over its members'.
 
     The seconds of a blend are those of its members and its own.
@@ -154,5 +165,5 @@ def predict_all(models: Sequence[PurchaseModel], features: Features) -> Predicti
     return done
 
 
-def _members(model: PurchaseModel) -> list[PurchaseModel]:
+def _members(model: Predictor) -> list[Predictor]:
     return list(model.members_.values()) if isinstance(model, Blend) else []

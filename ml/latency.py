@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from ml.models import PurchaseModel
+from ml.models.base import Predictor
 from ml.pairs import Candidates, FeatureContract, stream_candidates
 from ml.warehouse import Warehouse
 
@@ -17,7 +17,7 @@ def ranking_latency_ms(
     warehouse: Warehouse,
     contract: FeatureContract,
     candidates: Candidates,
-    models: list[PurchaseModel],
+    models: list[Predictor],
 ) -> dict[str, tuple[float, float]]:
     """Return median and 95th percentile per model, in milliseconds.
 

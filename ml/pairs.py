@@ -33,6 +33,8 @@ class FeatureContract:
     levels
         Per feature ``user``, ``coupon`` or ``pair``: what it says something of. Empty
         in files of older versions.
+    training_mart, scoring_mart
+        Where the pairs are read.
     """
 
     numeric: tuple[str, ...]
@@ -41,6 +43,8 @@ class FeatureContract:
     scores: tuple[str, ...] = ()
     # how models save work, not what they see
     levels: dict[str, str] = field(default_factory=dict, compare=False)
+    training_mart: str = "ml.training_pairs"
+    scoring_mart: str = "ml.scoring_pairs"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -253,19 +257,10 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
             "ml.training_pairs and ml.scoring_pairs have different features: "
             "give both the same columns in models/marts/ml and run `dbt build`."
         )
-    categories = {
-        column.name: tuple(
-            row[0]
-            for row in warehouse.rows(
-                f'select distinct "{column.name}" as value from ml.training_pairs '
-                f'where "{column.name}" is not null '
-                f"and cutoff_date in ({_marks(cutoffs)}) order by value",
-                list(cutoffs),
-            )
-        )
-        for column in features
-        if column.is_categorical
-    }
+    categories = read_categories(
+        *(warehouse, "ml.training_pairs"),
+        *([c.name for c in features if c.is_categorical], cutoffs),
+    )
     return FeatureContract(
         numeric=tuple(c.name for c in features if not c.is_categorical),
         categories=categories,
@@ -273,6 +268,27 @@ def read_contract(warehouse: Warehouse, cutoffs: Sequence[dt.date]) -> FeatureCo
         levels={column.name: column.level for column in features},
         scores=tuple(column.name for column in scores),
     )
+
+
+def read_categories(
+    warehouse: Warehouse,
+    relation: str,
+    names: Sequence[str],
+    cutoffs: Sequence[dt.date],
+) -> dict[str, tuple[str, ...]]:
+    """Return the values of some columns of a relation at some cutoffs, sorted."""
+    return {
+        name: tuple(
+            row[0]
+            for row in warehouse.rows(
+                f'select distinct "{name}" as value from {relation} '
+                f'where "{name}" is not null '
+                f"and cutoff_date in ({_marks(cutoffs)}) order by value",
+                list(cutoffs),
+            )
+        )
+        for name in names
+    }
 
 
 def _features(columns: Sequence[Column], role: str = "feature") -> list[Column]:
@@ -314,7 +330,8 @@ def read_training_set(
     )
     query = (
         "select user_id, coupon_id, label, weight, is_viewed, "
-        f"{_list(contract.columns)} from ml.training_pairs where cutoff_date = ?"
+        f"{_list(contract.columns)} from {contract.training_mart} "
+        "where cutoff_date = ?"
     )
     start = 0
     for cutoff in sorted(cutoffs):
@@ -335,6 +352,11 @@ def read_training_set(
         training.coupon_id[rows] = coupon_id[order]
         if training.viewed is not None:
             training.viewed[rows] = week["is_viewed"].to_numpy()[order]
+    if start != n_rows:
+        raise RuntimeError(
+            f"{contract.training_mart} holds {start:,} pairs, expected {n_rows:,} as "
+            "in ml.training_pairs: what is joined to them has lost or doubled keys."
+        )
     if not training.label.any():
         raise WarehouseError(
             f"nobody bought a candidate coupon in the weeks {min(cutoffs)} .. "
@@ -469,8 +491,8 @@ def stream_candidates(
     }
     names = [*contract.of_level("pair"), *contract.scores]
     query = (
-        f"select {_list(['user_id', 'coupon_id', *names])} from ml.scoring_pairs "
-        f"where cutoff_date = ?{chosen}"
+        f"select {_list(['user_id', 'coupon_id', *names])} "
+        f"from {contract.scoring_mart} where cutoff_date = ?{chosen}"
     )
     for batch in warehouse.stream(
         query, [candidates.cutoff], batch_rows, join_as_written=True
@@ -510,7 +532,7 @@ def _read_level(
     names = contract.of_level(level)
     ids = {"user": candidates.user_ids, "coupon": candidates.coupon_ids}[level]
     pairs = warehouse.table(
-        f"select {_list([f'{level}_id', *names])} from ml.scoring_pairs "
+        f"select {_list([f'{level}_id', *names])} from {contract.scoring_mart} "
         f"where cutoff_date = ? and {condition}",
         [candidates.cutoff],
     ).combine_chunks()

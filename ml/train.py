@@ -30,7 +30,6 @@ from ml.grid import ScoredGrid
 from ml.misses import find_misses, with_reasons
 from ml.model_files import ModelFile, record_file, sha256_of
 from ml.models import PurchaseModel
-from ml.models.reference import FrozenReference
 from ml.pairs import read_labels
 from ml.progress import step
 from ml.publish import Run, publish
@@ -46,8 +45,6 @@ from ml.warehouse import (
     open_warehouse,
 )
 
-#: Yardsticks that are fitted by ``python -m ml.backtest`` alone.
-ONLY_IN_BACKTESTS = (FrozenReference.name,)
 EXAMPLE = "example: python -m ml.train --cutoff 2012-06-10"
 
 
@@ -128,9 +125,7 @@ def _compute(
     evaluation, fitted, scores, misses = None, None, None, None
     if known:
         parameters = {
-            name: chosen.parameters[name]
-            for name in possible_models(warehouse)
-            if name not in ONLY_IN_BACKTESTS
+            name: chosen.parameters[name] for name in possible_models(warehouse)
         }
         fitted = fit_models(warehouse, known, parameters, random_state)
         is_last = evaluated.date == cutoff.date

@@ -8,14 +8,13 @@ from ml.models.competition_cosine import CompetitionCosine
 from ml.models.cosine import Cosine
 from ml.models.funnel import Funnel
 from ml.models.popularity import Popularity
-from ml.models.reference import FrozenReference
 from ml.models.two_branch import TwoBranchNetwork, has_torch
 
 #: All models that a file may hold; a blend comes after its members.
 KNOWN: dict[str, type[PurchaseModel]] = {
     model.name: model
     for model in (
-        *(Popularity, Cosine, CompetitionCosine, FrozenReference),
+        *(Popularity, Cosine, CompetitionCosine),
         *(*MEMBERS.values(), Funnel, TwoBranchNetwork, Blend),
     )
 }

@@ -15,23 +15,20 @@ MIN_SLOPE = 1e-3
 SMALLEST_RISE = 1e-6
 
 
-class PurchaseModel(ABC):
-    """A model of the probability that a user buys a coupon in its target week.
+class Predictor(ABC):
+    """What predicts whether a user buys a coupon in its target week.
 
     The constructor takes hyper-parameters only; what ``fit`` learns ends in an
-    underscore. A fitted model is saved as plain data (see :mod:`ml.registry`) and
-    refuses features of another contract.
+    underscore. A predictor refuses features of another contract than its own.
     """
 
     #: Name in tables and model files.
     name: str
-    #: Whether it learns from what was looked at, which needs a visit log.
-    needs_views = False
 
     contract_: FeatureContract
 
     @abstractmethod
-    def fit(self, training: TrainingSet) -> PurchaseModel:
+    def fit(self, training: TrainingSet) -> Predictor:
         """Learn from labelled pairs and return the model itself."""
 
     @abstractmethod
@@ -39,28 +36,8 @@ class PurchaseModel(ABC):
         """Return purchase probabilities, float32, shape (n,)."""
 
     @abstractmethod
-    def contributions(self, features: Features) -> np.ndarray:
-        """Return what each feature adds to a pair's score, float32.
-
-        Shape (n, number of features), columns as in ``contract_.names``; measured in
-        log-odds against the average training pair.
-        """
-
-    @abstractmethod
     def parameters(self) -> dict:
         """Return the hyper-parameters."""
-
-    @abstractmethod
-    def state(self) -> dict:
-        """Return what ``fit`` learned as plain JSON values."""
-
-    @abstractmethod
-    def restore(self, state: dict) -> PurchaseModel:
-        """Take over what :meth:`state` returned, and return the model itself."""
-
-    def coefficients(self) -> list[tuple[str, str, float]]:
-        """Return input, genre and coefficient, for models that have any to show."""
-        return []
 
     def predict_in_chunks(
         self, features: Features, chunk_rows: int = 250_000
@@ -81,6 +58,36 @@ class PurchaseModel(ABC):
                 f"{self.name} was fitted on other features than these: train again "
                 "with `python -m ml.train` after the marts have changed."
             )
+
+
+class PurchaseModel(Predictor):
+    """A predictor that can be published: it gives reasons and can be saved.
+
+    It is saved as plain data: see :mod:`ml.registry`.
+    """
+
+    #: Whether it learns from what was looked at, which needs a visit log.
+    needs_views = False
+
+    @abstractmethod
+    def contributions(self, features: Features) -> np.ndarray:
+        """Return what each feature adds to a pair's score, float32.
+
+        Shape (n, number of features), columns as in ``contract_.names``; measured in
+        log-odds against the average training pair.
+        """
+
+    @abstractmethod
+    def state(self) -> dict:
+        """Return what ``fit`` learned as plain JSON values."""
+
+    @abstractmethod
+    def restore(self, state: dict) -> PurchaseModel:
+        """Take over what :meth:`state` returned, and return the model itself."""
+
+    def coefficients(self) -> list[tuple[str, str, float]]:
+        """Return input, genre and coefficient, for models that have any to show."""
+        return []
 
 
 def row_sums(inputs: np.ndarray, coefficients: np.ndarray) -> np.ndarray:

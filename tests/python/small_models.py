@@ -12,7 +12,7 @@ _TREES = {
     "feature_share": 1.0,
     "calibration_share": 0.3,
 }
-#: Hyper-parameters by model; the frozen reference has none.
+#: Hyper-parameters by model.
 SMALL: dict[str, dict] = {
     "logistic_regression": {"max_iter": 40},
     "lightgbm_binary": _TREES,

@@ -14,6 +14,7 @@ from ml.backtest import summarise, weeks_between
 from ml.backtest_page import Summary, page, text
 from ml.evaluate import Metric, PerUser
 from ml.fitting import Evaluation
+from ml.reference import model as reference_model
 from ml.warehouse import WarehouseError
 
 WEEKS = [dt.date(2012, 3, 4) + dt.timedelta(weeks=i) for i in range(5)]
@@ -178,18 +179,19 @@ def test_the_page_shows_means_weeks_and_measures(done, monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def tested(sample_world, tmp_path_factory):
-    """A backtest of two models over two weeks: its warehouse and its page."""
+    """A backtest of three models over two weeks: its warehouse and its page."""
     directory = tmp_path_factory.mktemp("backtest")
     database, written = directory / "sample.duckdb", directory / "backtest.md"
     shutil.copy(sample_world.database, database)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PONPARE_DB", str(database))
         patch.setenv("PONPARE_DATA_DIR", str(sample_world.data_dir))
+        patch.setattr(reference_model, "N_SEEDS", 1)
         assert (
             backtest.main(
                 [
                     *("--from", "2012-06-10", "--to", "2012-06-17"),
-                    *("--models", "popularity", "cosine"),
+                    *("--models", "popularity", "cosine", "lightgbm_reference"),
                     *("--apart", "2012-06-17", "--write", str(written)),
                 ]
             )
@@ -206,7 +208,8 @@ def rows(tested, query: str) -> list[tuple]:
 def test_the_page_names_the_command_that_repeats_it(tested):
     assert (
         "`python -m ml.backtest --from 2012-06-10 --to 2012-06-17 "
-        "--models popularity cosine --apart 2012-06-17 --write FILE`" in tested[1]
+        "--models popularity cosine lightgbm_reference --apart 2012-06-17 "
+        "--write FILE`" in tested[1]
     )
 
 
@@ -223,7 +226,7 @@ def test_every_week_is_a_run_fitted_on_all_weeks_before(tested):
     assert found == [
         (week, name, False, last, True, True, None)
         for week, last in (("2012-06-10", "2012-06-03"), ("2012-06-17", "2012-06-10"))
-        for name in ("cosine", "popularity")
+        for name in ("cosine", "lightgbm_reference", "popularity")
     ]
 
 
@@ -241,7 +244,9 @@ def test_the_means_are_those_of_the_weeks(tested):
             "and run_id like '%-mean'",
         )
     )
-    assert [(name, n) for name, _, n in weekly] == [("cosine", 2), ("popularity", 2)]
+    assert [(name, n) for name, _, n in weekly] == [
+        *(("cosine", 2), ("lightgbm_reference", 2), ("popularity", 2))
+    ]
     for name, value, _ in weekly:
         assert value > 0
         assert means[name] == pytest.approx(value, rel=1e-12)
@@ -264,7 +269,35 @@ def test_the_means_are_those_of_the_weeks(tested):
         "and apart.metric = 'mean_map_at_10' and week.metric = 'map_at_10' "
         "and week.slice = 'all' and week.run_id like '%-20120610' "
         "and abs(apart.value - week.value) < 1e-12",
-    ) == [(2,)]
+    ) == [(3,)]
+
+
+def test_the_reference_is_measured_like_the_others(tested):
+    shown = ("map_at_10", "recall_at_10", "auc", "pr_auc", "log_loss", "brier", "f1")
+    measured = rows(
+        tested,
+        "select model_name, list(metric || ' ' || slice order by metric, slice) "
+        f"from ml.model_metrics where metric in {shown} and value is not null "
+        "and run_id like '%-20120617' group by model_name order by model_name",
+    )
+    assert [name for name, _ in measured] == [
+        *("cosine", "lightgbm_reference", "popularity")
+    ]
+    assert measured[0][1] == measured[1][1]
+    assert len(measured[1][1]) > len(shown)
+    assert rows(
+        tested,
+        "select bool_and(fit_seconds > 0 and predict_seconds > 0 "
+        "and latency_p95_ms > 0 and parameters = '{\"random_state\": 0}') "
+        "from ml.model_runs where model_name = 'lightgbm_reference'",
+    ) == [(True,)]
+    # it has learned something: at random ten of some hundred coupons are right
+    ((auc,),) = rows(
+        tested,
+        "select min(value) from ml.model_metrics where metric = 'auc' "
+        "and slice = 'all' and model_name = 'lightgbm_reference'",
+    )
+    assert auc > 0.7
 
 
 def test_the_page_is_written(tested):

@@ -36,10 +36,8 @@ SINGLE = ("popularity", "cosine", "competition_cosine")
 LEARNING = tuple(name for name in MODELS if name not in SINGLE)
 #: Models whose probabilities were fitted on every training pair.
 SEEN_ALL = (*SINGLE, "logistic_regression")
-#: Models whose contributions add up; those of the reference are a plain mean over its
-#: seeds, and the competition's cosine goes by no feature.
-NOT_ADDITIVE = ("lightgbm_reference", "competition_cosine")
-ADDITIVE = tuple(name for name in MODELS if name not in NOT_ADDITIVE)
+#: Models whose contributions add up; the competition's cosine goes by no feature.
+ADDITIVE = tuple(name for name in MODELS if name != "competition_cosine")
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,7 @@ from ml.warehouse import open_warehouse
 
 LABELLED = "2012-06-10"
 LATEST = "2012-06-24"
-#: The yardstick of backtests is not fitted by every training.
-TRAINED = set(MODELS) - {"lightgbm_reference"}
+TRAINED = set(MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +394,9 @@ def test_every_model_is_compared_with_the_oracle(trained, tmp_path) -> None:
     }
     assert set(values) == {*TRAINED, "oracle", "random"}
     assert values["oracle"] == 1
-    assert 0 < values["random"] < max(values[name] for name in TRAINED) < 1
+    assert max(values[name] for name in TRAINED) < 1
+    # scores that were given to other users would be as good as chance
+    assert 0 < 2 * values["random"] < values["logistic_regression"]
     assert page.read_text(encoding="utf-8").count("| logistic_regression |") == 5
 
 
