@@ -34,7 +34,7 @@ class FeatureContract:
         Per feature ``user``, ``coupon`` or ``pair``: what it says something of. Empty
         in files of older versions.
     training_mart, scoring_mart
-        Where the pairs are read.
+        Where the pairs are read; a model file is always of those of schema ``ml``.
     """
 
     numeric: tuple[str, ...]
@@ -554,9 +554,9 @@ def read_pairs(
 ) -> Iterator[tuple[pa.RecordBatch, Features]]:
     """Yield given pairs (user_id, coupon_id) of one cutoff with their features."""
     query = (
-        f"select user_id, coupon_id, {_list(contract.columns)} from ml.scoring_pairs "
-        "where cutoff_date = ? and (user_id, coupon_id) in "
-        "(select (user_id, coupon_id) from chosen_pairs) "
+        f"select user_id, coupon_id, {_list(contract.columns)} "
+        f"from {contract.scoring_mart} where cutoff_date = ? "
+        "and (user_id, coupon_id) in (select (user_id, coupon_id) from chosen_pairs) "
         f"and {_is_one_of(np.unique(pairs['user_id'].to_numpy()))}"
     )
     with warehouse.registered("chosen_pairs", pairs):

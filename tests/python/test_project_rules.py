@@ -85,6 +85,13 @@ NEVER_A_FEATURE = re.compile(
 
 EXPOSURES = {
     "train": {"training_pairs", "scoring_pairs"},
+    "backtest": {
+        *("scoring_pairs", "cutoffs"),
+        *re.findall(
+            r"\b(?:core|intermediate|ml)\.(\w+)",
+            (PROJECT_DIR / "ml/reference/features.sql").read_text(encoding="utf-8"),
+        ),
+    },
     "submission": {"recommendations", "purchase_scores"},
     "summary": {"model_leaderboard", "recommendations"},
     "monitor": {"alarms"},
