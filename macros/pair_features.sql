@@ -1,11 +1,12 @@
 {# Every feature of (cutoff_date, user_id, coupon_id) pairs, for training and scoring
    alike: the narrow feature marts are joined here and nowhere else. `pairs` is the name
    of a CTE or relation with the three keys, `columns` what else to carry along. With
+   `sample` the pairs are a few of all, and likeness is summed up for these alone. With
    `part` only those cutoffs to build are read that belong to one part, or to any; with
    `only_users`, the name of a CTE with a `user_id`, of the marts only what they hold of
    these users. With `newcomers` the users are those of feature_newcomers, of whom
    nothing has been seen yet. #}
-{% macro pair_features(pairs, columns=[], part=none, only_users=none, newcomers=false) -%}
+{% macro pair_features(pairs, columns=[], sample=false, part=none, only_users=none, newcomers=false) -%}
 {%- set (users, activity, places) = ('feature_newcomers',) * 3 if newcomers
     else ('feature_users', 'feature_user_activity', 'feature_user_places') %}
 select
@@ -91,6 +92,7 @@ select
     popularity.coupon_buyers_per_day,
     popularity.expected_buyers,
     popularity.shop_new_buyer_share,
+    coupon_likeness.everybodys_coupon_likeness,
     -- place
     places.is_prefecture_inferred,
     places.prefecture_certainty,
@@ -111,6 +113,7 @@ select
     {% for attribute in ['genre', 'small_area', 'shop'] -%}
     segments.segment_{{ attribute }}_purchase_rate,
     {% endfor %}
+    likeness_to_segment.segment_likeness,
     -- preference
     {% for attribute in attributes() -%}
     {{ smoothed_rates(attribute, 'purchase') }},
@@ -121,6 +124,9 @@ select
     user_shops.weeks_since_purchase as weeks_since_shop_purchase,
     -- similarity
     {{ profile_cosine() }} as profile_cosine,
+    {% for name in ['coupon', 'local', 'priced'] -%}
+    {{ smoothed_likeness(name ~ '_likeness', newcomers) }} as {{ name }}_likeness,
+    {% endfor -%}
     cast(
         {{ competition_cosine() }} as {{ sql_type('double') }}
     ) as competition_cosine,
@@ -171,11 +177,17 @@ inner join {{ of_part('cutoffs', part) }} as cutoffs
 {{ join_coupons('feature_coupon_exposure', 'exposure') }}
 {{ join_coupons('feature_coupon_popularity', 'popularity') }}
 {{ join_coupons('feature_coupon_profiles', 'coupon_profiles') }}
+{{ join_coupons('feature_coupon_likeness', 'coupon_likeness') }}
 inner join {{ of_part('feature_segment_coupons', part) }} as segments
     on
         pairs.cutoff_date = segments.cutoff_date
         and users.segment = segments.segment
         and pairs.coupon_id = segments.coupon_id
+inner join {{ of_part('feature_segment_likeness', part) }} as likeness_to_segment
+    on
+        pairs.cutoff_date = likeness_to_segment.cutoff_date
+        and users.segment = likeness_to_segment.segment
+        and pairs.coupon_id = likeness_to_segment.coupon_id
 {%- for attribute, mart in attributes().items() %}
 left join {{ of_part(mart, part, only_users) }} as {{ mart | replace('feature_', '') }}
     on
@@ -216,6 +228,15 @@ left join {{ of_part('feature_user_coupon_views', part, only_users) }} as coupon
         pairs.cutoff_date = coupon_views.cutoff_date
         and pairs.user_id = coupon_views.user_id
         and pairs.coupon_id = coupon_views.coupon_id
+{%- if not newcomers %}
+left join (
+    {{ likenesses_of_pairs(pairs if sample else none, part, only_users) }}
+) as likenesses
+    on
+        pairs.cutoff_date = likenesses.cutoff_date
+        and pairs.user_id = likenesses.user_id
+        and pairs.coupon_id = likenesses.coupon_id
+{%- endif %}
 left join {{ ref('int_coupon_prefectures') }} as listed
     on
         pairs.coupon_id = listed.coupon_id

@@ -58,6 +58,16 @@ coalesce(
     )
 {%- endmacro %}
 
+{# Mean likeness of the coupon and the user's purchases, recent ones counting more, with
+   `likeness_prior_purchases` of everybody's added. #}
+{% macro smoothed_likeness(name, newcomers) -%}
+{%- set prior = 1000000 * var('likeness_prior_purchases') -%}
+cast((
+        {{ 0 if newcomers else 'coalesce(likenesses.' ~ name ~ ', 0)' }}
+        + {{ prior }} * coupon_likeness.everybodys_{{ name }}
+    ) / (coalesce(totals.purchase_millionths, 0) + {{ prior }}) as {{ sql_type('float') }})
+{%- endmacro %}
+
 {# What the competition's public cosine script scores a pair by: the sum of the user's
    purchases, and a little of the page views, times the coupon's attributes, weighted by
    the user's sex. Like the script's it is divided by no length: a coupon's length would
@@ -158,7 +168,7 @@ with users_of_group as (
 
 {{ pair_features(
     ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer', 'is_viewed'],
-    part=part, only_users='users_of_group'
+    sample=true, part=part, only_users='users_of_group'
 ) }}
 {%- endmacro %}
 

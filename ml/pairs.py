@@ -630,9 +630,14 @@ def _is_one_of(users: np.ndarray) -> str:
     """Return the condition that a pair is of these users, as literals.
 
     The engine takes literals down to the marts before it joins them; a subquery it
-    joins last, to the whole grid.
+    joins last, to the whole grid. Below a sum it takes bounds, but no list.
     """
-    return f"user_id in ({', '.join(map(str, users.tolist())) or 'null'})"
+    if not len(users):
+        return "user_id in (null)"
+    return (
+        f"user_id between {users.min()} and {users.max()} "
+        f"and user_id in ({', '.join(map(str, users.tolist()))})"
+    )
 
 
 def _marks(values: Sequence) -> str:

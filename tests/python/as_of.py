@@ -31,6 +31,10 @@ KEY_COLUMNS = {
     "feature_user_prefectures": ["prefecture"],
     "feature_user_small_areas": ["small_area"],
     "feature_segment_coupons": ["segment"],
+    "feature_segment_likeness": ["segment"],
+    "feature_user_purchases": [
+        *("genre", "capsule", "prefecture", "small_area", "discount_price_yen"),
+    ],
     "feature_user_distances": ["distance_bin"],
     "feature_distance_shares": ["distance_bin"],
     "feature_newcomers": ["user_sex", "user_age", "user_prefecture"],

@@ -88,6 +88,10 @@ BASE_LEAKS = {
         "users.cutoff_date >= weeks.known_from_date",
         "users.cutoff_date + 7 >= weeks.known_from_date",
     ),
+    "feature_user_purchases": (
+        "users.cutoff_date >= weeks.known_from_date",
+        "users.cutoff_date + 7 >= weeks.known_from_date",
+    ),
     "feature_user_event_totals": (
         "cutoffs.cutoff_date >= weeks.known_from_date",
         "cutoffs.cutoff_date + 7 >= weeks.known_from_date",
@@ -101,7 +105,17 @@ BASE_LEAKS = {
         EARLIER_BY_A_WEEK % ("int_user_coupon_weeks", "events"),
     ),
 }
+SOLD_EVER = "(select count(*) from {{ ref('fct_purchases') }})"
 DERIVED_LEAKS = {
+    # all that is ever sold is taken for what users bought before
+    "feature_coupon_likeness": (
+        "coalesce(sums.{{ name }}_likeness",
+        f"coalesce((sums.{{{{ name }}}}_likeness + {SOLD_EVER})",
+    ),
+    "feature_segment_likeness": (
+        "coalesce(sums.coupon_likeness, 0)",
+        f"coalesce(sums.coupon_likeness, 0) + 1000000 * {SOLD_EVER}",
+    ),
     "feature_user_distances": (
         "places.cutoff_date >= weeks.known_from_date",
         "places.cutoff_date + 7 >= weeks.known_from_date",

@@ -31,4 +31,4 @@ chosen_pairs as (
         ) }}
 )
 
-{{ pair_features('chosen_pairs', part='any', only_users='chosen_users') }}
+{{ pair_features('chosen_pairs', sample=true, part='any', only_users='chosen_users') }}
