@@ -29,9 +29,9 @@
 {% macro sums_of_likeness(candidate, bought, distance, names=['coupon', 'local', 'priced']) -%}
     {%- set terms = likenesses(candidate, bought, distance) -%}
     {%- for name in names -%}
-    sum(cast(round(
-            {{ bought }}.purchase_millionths * {{ terms[name] }}
-        ) as bigint)) as {{ name }}_likeness
+    cast(sum(cast(round(
+            {{ bought }}.decayed_purchase_millionths * {{ terms[name] }}
+        ) as bigint)) as bigint) as {{ name }}_likeness
     {%- if not loop.last %},
         {% endif %}
     {%- endfor %}
@@ -66,9 +66,9 @@ select
     group by coupons.cutoff_date, purchases.user_id, coupons.coupon_id
 {%- endmacro %}
 
-{# What purchases of a week count at a cutoff, in millionths of one of the day before:
+{# What purchases of a week count at a cutoff, in millionths of one of the week before it:
    half after every `profile_half_life_days` days. #}
-{% macro purchase_millionths(weeks, cutoffs) -%}
+{% macro decayed_purchase_millionths(weeks, cutoffs) -%}
 cast(round(
             1e6 * {{ weeks }}.n_purchases / power(
                 cast(2 as {{ sql_type('double') }}),

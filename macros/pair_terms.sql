@@ -65,7 +65,7 @@ coalesce(
 cast((
         {{ 0 if newcomers else 'coalesce(likenesses.' ~ name ~ ', 0)' }}
         + {{ prior }} * coupon_likeness.everybodys_{{ name }}
-    ) / (coalesce(totals.purchase_millionths, 0) + {{ prior }}) as {{ sql_type('float') }})
+    ) / (coalesce(totals.decayed_purchase_millionths, 0) + {{ prior }}) as {{ sql_type('float') }})
 {%- endmacro %}
 
 {# What the competition's public cosine script scores a pair by: the sum of the user's

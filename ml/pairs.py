@@ -630,7 +630,8 @@ def _is_one_of(users: np.ndarray) -> str:
     """Return the condition that a pair is of these users, as literals.
 
     The engine takes literals down to the marts before it joins them; a subquery it
-    joins last, to the whole grid. Below a sum it takes bounds, but no list.
+    joins last, to the whole grid. Below the sums of likeness it takes the bounds, but
+    not the list: one user is quickly read, for scattered ones all are summed up.
     """
     if not len(users):
         return "user_id in (null)"

@@ -133,7 +133,8 @@ def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(sample_world):
             [cutoff],
         )
         values = encode(mart, contract).values.reshape(*candidates.shape, -1)
-        for users in (None, candidates.user_ids[[3, 0, -1]]):
+        some = candidates.user_ids
+        for users in (None, some[[3, 0, -1]], some[:1], some[:0]):
             n_pairs = 0
             for rows, columns, features in stream_candidates(
                 warehouse, contract, candidates, users, 700
@@ -145,6 +146,42 @@ def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(sample_world):
             n_users = len(candidates.user_ids if users is None else users)
             assert n_pairs == n_users * len(candidates.coupon_ids)
     assert min(len(contract.of_level(level)) for level in ("user", "coupon")) > 20
+
+
+@pytest.mark.parametrize("mart", ["training_pairs", "profiled_pairs"])
+def test_a_pair_has_the_same_features_whatever_it_is_read_for(sample_world, mart):
+    """Samples sum up likeness for their pairs alone, scoring for all of them."""
+    with open_warehouse(sample_world.database, read_only=True) as warehouse:
+        cutoff = [cutoff.date for cutoff in warehouse.cutoffs() if cutoff.is_labelled][
+            -1
+        ]
+        contract = read_contract(warehouse, [cutoff])
+        of_sample, of_scoring = (
+            ", ".join(f'{alias}."{name}"' for name in contract.columns)
+            for alias in ("pairs", "scoring")
+        )
+        ((n_pairs, n_alike, n_like),) = warehouse.rows(
+            "select count(*), count(*) filter "
+            f"(where row({of_sample}) is not distinct from row({of_scoring})), "
+            "count(*) filter (where pairs.coupon_likeness > "
+            f"pairs.everybodys_coupon_likeness) from ml.{mart} as pairs "
+            "inner join ml.scoring_pairs as scoring "
+            "using (cutoff_date, user_id, coupon_id) where cutoff_date = ?",
+            [cutoff],
+        )
+    assert n_pairs == n_alike
+    assert n_like > 20
+
+
+def test_a_newcomer_is_as_like_a_coupon_as_everybody(sample_world):
+    with open_warehouse(sample_world.database, read_only=True) as warehouse:
+        ((n_pairs, n_alike),) = warehouse.rows(
+            "select count(*), count(*) filter (where "
+            "abs(coupon_likeness - everybodys_coupon_likeness) < 1e-6) "
+            "from ml.newcomer_pairs where cutoff_date = ?",
+            [warehouse.cutoffs()[-1].date],
+        )
+    assert n_pairs == n_alike > 0
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,17 @@ TRUTH = {
         "p.shop_viewer_purchase_share > a.shop_viewer_purchase_share"
     ),
     "people looked at it before the sale": "p.n_early_viewers >= 1",
+    "many people buy the like": (
+        "p.everybodys_coupon_likeness > a.everybodys_coupon_likeness"
+    ),
+    "people like you buy such things more than others": "p.segment_likeness > 0",
+    "you or many others bought the like": "p.coupon_likeness > a.coupon_likeness",
+    "you or many others bought the like near there": (
+        "p.local_likeness > a.local_likeness"
+    ),
+    "you or many others bought the like near this price": (
+        "p.priced_likeness > a.priced_likeness"
+    ),
     "an offer that comes back": "p.n_shop_issues >= 1",
     "long on sale this week": "p.sale_hours_in_week > a.sale_hours_in_week",
     "usable on most days": "p.n_usable_days >= 5",

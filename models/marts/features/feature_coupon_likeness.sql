@@ -7,7 +7,7 @@ with purchases as (
         purchases.prefecture,
         purchases.small_area,
         purchases.discount_price_yen,
-        cast(sum(purchases.purchase_millionths) as bigint) as purchase_millionths
+        cast(sum(purchases.decayed_purchase_millionths) as bigint) as decayed_purchase_millionths
     from {{ ref('feature_user_purchases') }} as purchases
     inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
         on purchases.cutoff_date = cutoffs.cutoff_date
@@ -18,8 +18,8 @@ totals as (
     select
         cutoff_date,
         cast(
-            sum(purchase_millionths) as {{ sql_type('double') }}
-        ) as purchase_millionths
+            sum(decayed_purchase_millionths) as {{ sql_type('double') }}
+        ) as decayed_purchase_millionths
     from purchases
     group by cutoff_date
 ),
@@ -46,7 +46,7 @@ coupon_likeness as (
         coupons.cutoff_date,
         coupons.coupon_id,
         {% for name in ['coupon', 'local', 'priced'] -%}
-        coalesce(sums.{{ name }}_likeness / totals.purchase_millionths, 0)
+        coalesce(sums.{{ name }}_likeness / totals.decayed_purchase_millionths, 0)
             as everybodys_{{ name }}_likeness
         {%- if not loop.last %},
         {% endif %}

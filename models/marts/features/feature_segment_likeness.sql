@@ -20,7 +20,7 @@ purchases as (
         purchases.prefecture,
         purchases.small_area,
         purchases.discount_price_yen,
-        cast(sum(purchases.purchase_millionths) as bigint) as purchase_millionths
+        cast(sum(purchases.decayed_purchase_millionths) as bigint) as decayed_purchase_millionths
     from users
     inner join {{ ref('feature_user_purchases') }} as purchases
         on
@@ -33,7 +33,7 @@ segments as (
     select
         users.cutoff_date,
         users.segment,
-        coalesce(sum(totals.purchase_millionths), 0) as purchase_millionths
+        coalesce(sum(totals.decayed_purchase_millionths), 0) as decayed_purchase_millionths
     from users
     left join {{ ref('feature_user_event_totals') }} as totals
         on
@@ -65,14 +65,17 @@ segment_likeness as (
         segments.cutoff_date,
         segments.segment,
         coupons.coupon_id,
+        -- written so that a segment without purchases has 0 to the last digit
         coalesce(
             ln(
                 (
-                    coalesce(sums.coupon_likeness, 0)
-                    + {{ prior }} * coupons.everybodys_coupon_likeness
+                    1 + coalesce(sums.coupon_likeness, 0)
+                    / nullif({{ prior }} * coupons.everybodys_coupon_likeness, 0)
                 )
-                / (segments.purchase_millionths + {{ prior }})
-                / nullif(coupons.everybodys_coupon_likeness, 0)
+                / (
+                    1 + segments.decayed_purchase_millionths
+                    / cast({{ prior }} as {{ sql_type('double') }})
+                )
             ),
             0
         ) as segment_likeness

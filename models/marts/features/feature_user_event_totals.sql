@@ -16,8 +16,8 @@ event_totals as (
     select
         cutoffs.cutoff_date,
         weeks.user_id,
-        cast(sum({{ purchase_millionths('weeks', 'cutoffs') }}) as bigint)
-            as purchase_millionths,
+        cast(sum({{ decayed_purchase_millionths('weeks', 'cutoffs') }}) as bigint)
+            as decayed_purchase_millionths,
         {% for name, condition in [
             ('dated', 'weeks.is_dated'), ('undated', 'not weeks.is_dated')
         ] -%}

@@ -25,8 +25,8 @@ user_purchases as (
         weeks.prefecture,
         weeks.small_area,
         weeks.discount_price_yen,
-        cast(sum({{ purchase_millionths('weeks', 'users') }}) as bigint)
-            as purchase_millionths
+        cast(sum({{ decayed_purchase_millionths('weeks', 'users') }}) as bigint)
+            as decayed_purchase_millionths
     from {{ ref('int_candidate_users') }} as users
     inner join weeks
         on
