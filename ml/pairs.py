@@ -13,6 +13,9 @@ import pyarrow.compute as pc
 from ml.warehouse import Column, Warehouse, WarehouseError
 
 MISSING_CODE = -1
+#: Users whose likenesses are summed up at a time: their sums are held in memory, and
+#: every time costs a few tenths of a second.
+USERS_AT_A_TIME = 8_000
 
 
 @dataclass(frozen=True)
@@ -477,13 +480,14 @@ def stream_candidates(
     users
         Only these ``user_id``; by default all. The coupons are always all.
     """
-    if not candidates.n_pairs or (users is not None and not len(users)):
+    wanted = candidates.user_ids if users is None else users
+    if not candidates.n_pairs or not len(wanted):
         return
     chosen = "" if users is None else f" and {_is_one_of(users)}"
     # what is the same for all coupons or all users is read once, not for every pair
     shared = {
         "user": f"coupon_id = {candidates.coupon_ids[0]}{chosen}",
-        "coupon": f"user_id = {(candidates.user_ids if users is None else users)[0]}",
+        "coupon": f"user_id = {wanted[0]}",
     }
     of_level = {
         level: _read_level(warehouse, contract, candidates, level, condition)
@@ -492,10 +496,10 @@ def stream_candidates(
     names = [*contract.of_level("pair"), *contract.scores]
     query = (
         f"select {_list(['user_id', 'coupon_id', *names])} "
-        f"from {contract.scoring_mart} where cutoff_date = ?{chosen}"
+        f"from {contract.scoring_mart} where cutoff_date = ?"
     )
-    for batch in warehouse.stream(
-        query, [candidates.cutoff], batch_rows, join_as_written=True
+    for batch in _stream_by_users(
+        warehouse, query, candidates.cutoff, wanted, batch_rows
     ):
         rows, columns = (
             places_of(ids, batch.column(key).to_numpy())
@@ -556,12 +560,26 @@ def read_pairs(
     query = (
         f"select user_id, coupon_id, {_list(contract.columns)} "
         f"from {contract.scoring_mart} where cutoff_date = ? "
-        "and (user_id, coupon_id) in (select (user_id, coupon_id) from chosen_pairs) "
-        f"and {_is_one_of(np.unique(pairs['user_id'].to_numpy()))}"
+        "and (user_id, coupon_id) in (select (user_id, coupon_id) from chosen_pairs)"
     )
+    users = np.unique(pairs["user_id"].to_numpy())
     with warehouse.registered("chosen_pairs", pairs):
-        for batch in warehouse.stream(query, [cutoff], batch_rows):
+        for batch in _stream_by_users(warehouse, query, cutoff, users, batch_rows):
             yield batch.select(["user_id", "coupon_id"]), encode(batch, contract)
+
+
+def _stream_by_users(
+    warehouse: Warehouse,
+    query: str,
+    cutoff: dt.date,
+    users: np.ndarray,
+    batch_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yield what a query of a cutoff's pairs returns of some users, few at a time."""
+    users = np.sort(users)
+    for start in range(0, len(users), USERS_AT_A_TIME):
+        of_users = _is_one_of(users[start : start + USERS_AT_A_TIME])
+        yield from warehouse.stream(f"{query} and {of_users}", [cutoff], batch_rows)
 
 
 def read_person(
@@ -631,10 +649,8 @@ def _is_one_of(users: np.ndarray) -> str:
 
     The engine takes literals down to the marts before it joins them; a subquery it
     joins last, to the whole grid. Below the sums of likeness it takes the bounds, but
-    not the list: one user is quickly read, for scattered ones all are summed up.
+    not the list: of scattered users all between the first and the last are summed up.
     """
-    if not len(users):
-        return "user_id in (null)"
     return (
         f"user_id between {users.min()} and {users.max()} "
         f"and user_id in ({', '.join(map(str, users.tolist()))})"

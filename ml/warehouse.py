@@ -103,24 +103,23 @@ class Warehouse:
         query: str,
         parameters: list | None = None,
         batch_rows: int = 250_000,
-        *,
-        join_as_written: bool = False,
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the result of a query in Arrow batches of at most ``batch_rows``.
+        """Yield the result of a query of pairs in Arrow batches.
+
+        The tables are joined in the order of the query, each hashed and looked up by
+        what was joined before it. The optimiser takes the cross join of users and
+        coupons for small and would hash that, in gigabytes.
 
         Parameters
         ----------
-        join_as_written
-            Whether the tables are joined in the order of the query, each hashed and
-            looked up by what was joined before it. The optimiser takes the cross join
-            of users and coupons for small and would hash that, in gigabytes.
+        batch_rows
+            Rows of a batch at most.
         """
         # of the database, not of the connection, which is busy while the reader is open
         settings_of_database = self.connection.cursor()
-        if join_as_written:
-            settings_of_database.execute(
-                "set disabled_optimizers = 'join_order,build_side_probe_side'"
-            )
+        settings_of_database.execute(
+            "set disabled_optimizers = 'join_order,build_side_probe_side'"
+        )
         try:
             relation = self.connection.sql(query, params=parameters or [])
             reader = relation.to_arrow_reader(batch_rows)

@@ -172,6 +172,14 @@ def test_new_weeks_are_added_as_if_all_had_been_built(world, sample_dir, tmp_pat
     assert finished(anew) == []
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("arguments", [INCREMENTAL, ("--full-refresh",)])
+def test_unit_tests_pass_in_every_way_to_build(world, arguments):
+    what_asks = "int_cutoffs_to_build,test_type:unit"
+    tested = world.dbt("build", "--select", what_asks, *arguments)
+    assert "PASS=4 " in tested.stdout
+
+
 def test_other_code_is_other_input(tmp_path, monkeypatch):
     monkeypatch.setattr(settings, "PROJECT_DIR", tmp_path)
     (tmp_path / "dbt_project.yml").write_text("name: a")
