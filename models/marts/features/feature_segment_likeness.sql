@@ -20,7 +20,8 @@ purchases as (
         purchases.prefecture,
         purchases.small_area,
         purchases.discount_price_yen,
-        cast(sum(purchases.decayed_purchase_millionths) as bigint) as decayed_purchase_millionths
+        cast(sum(purchases.decayed_purchase_millionths) as bigint)
+            as decayed_purchase_millionths
     from users
     inner join {{ ref('feature_user_purchases') }} as purchases
         on
@@ -33,7 +34,8 @@ segments as (
     select
         users.cutoff_date,
         users.segment,
-        coalesce(sum(totals.decayed_purchase_millionths), 0) as decayed_purchase_millionths
+        coalesce(sum(totals.decayed_purchase_millionths), 0)
+            as decayed_purchase_millionths
     from users
     left join {{ ref('feature_user_event_totals') }} as totals
         on
