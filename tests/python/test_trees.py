@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -122,6 +123,21 @@ def test_contributions_sum_to_the_score_minus_the_roots(model, world):
     again = type(model)(**model.parameters())
     again.restore(json.loads(json.dumps(model.state())))
     assert again.ranking_contributions(features).tobytes() == shares.tobytes()
+
+
+@pytest.mark.parametrize("model_class", [BinaryTrees, RankingTrees])
+def test_a_score_does_not_depend_on_what_is_known_of_the_pairs_coupons(
+    model_class, world
+):
+    model = model_class(**SMALL[model_class.name]).fit(world)
+    coupons = np.unique(world.coupon_id, return_inverse=True)[1]
+    known = replace(world.features, coupons=coupons)
+    # so that an order that is not undone would be seen
+    assert (np.diff(coupons) < 0).any()
+    scores = model.ranking(known)
+    assert len(np.unique(scores)) > 20
+    plain = replace(world.features, coupons=None)
+    assert scores.tobytes() == model.ranking(plain).tobytes()
 
 
 def test_paths_are_those_of_the_last_fit(world):
