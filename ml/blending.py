@@ -123,14 +123,16 @@ def choose_blend(
     mean = {name: _mean(alone[name], n_users) for name in names}
     blend = best = _select(weeks, names, n_users)
     while len(blend.weights) > 1:
-        smaller = [
-            _select(weeks, [name for name in blend.weights if name != left_out], n_users)
-            for left_out in blend.weights
-        ]
-        blend_of_fewer = max(smaller, key=lambda found: found.value)
-        if blend_of_fewer.value < MIN_KEPT * best.value:
+        fewer = max(
+            (
+                _select(weeks, [n for n in blend.weights if n != left_out], n_users)
+                for left_out in blend.weights
+            ),
+            key=lambda found: found.value,
+        )
+        if fewer.value < MIN_KEPT * best.value:
             break
-        blend = blend_of_fewer
+        blend = fewer
     strongest = max(mean, key=mean.__getitem__)
     return ChosenBlend(
         blend.weights,
