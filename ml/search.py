@@ -4,10 +4,10 @@ Fits each setting on the earlier target weeks before 2012-04-15 and judges it by
 mean MAP@10 of the last four of them; the weeks that are reported are never looked at.
 Settings are proposed by Optuna's TPE sampler, the models' defaults first. Then the
 blend: each of the last eight of these weeks is predicted by models fitted on the weeks
-before it, and the model that helps the blend most is added again and again. It is the
-default if it beats the best model by a paired interval above zero. Record and choice go
-to ml.hyperparameter_search and ml.model_settings; `python -m ml.train` takes the latest
-choice made on the same files.
+before it, and the model that helps the blend most is added again and again; members
+that are hardly missed are left out. It is the default if it beats the best model by a
+paired interval above zero. Record and choice go to ml.hyperparameter_search and
+ml.model_settings; `python -m ml.train` takes the latest choice made on the same files.
 """
 
 from __future__ import annotations
