@@ -110,7 +110,7 @@ test: env ## the tests that take less than five minutes
 
 .PHONY: test-full
 test-full: env ## the tests that take longer, and those on real data (PONPARE_REAL_DIR)
-	@$(BIN)/pytest -n 2 --dist loadfile -m full
+	@$(BIN)/pytest -n 2 --dist loadfile --durations 30 -m full
 
 .PHONY: crash-test
 crash-test: env ## kill -9 at random moments: building, training, publishing, model files (CRASH_ROUNDS of each)
