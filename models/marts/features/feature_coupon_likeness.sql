@@ -7,7 +7,8 @@ with purchases as (
         purchases.prefecture,
         purchases.small_area,
         purchases.discount_price_yen,
-        cast(sum(purchases.decayed_purchase_millionths) as bigint) as decayed_purchase_millionths
+        cast(sum(purchases.decayed_purchase_millionths) as bigint)
+            as decayed_purchase_millionths
     from {{ ref('feature_user_purchases') }} as purchases
     inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
         on purchases.cutoff_date = cutoffs.cutoff_date
