@@ -16,13 +16,20 @@ totals as (
     from {{ looked_at(ref('feature_user_event_totals')) }}
 ),
 
+candidates as (
+    select
+        cutoff_date,
+        user_id
+    from {{ looked_at(ref('feature_users')) }}
+),
+
 users as (
     select
         candidates.cutoff_date,
         candidates.user_id,
         coalesce(kinds.decayed_purchase_millionths, 0) as of_kinds,
         coalesce(totals.decayed_purchase_millionths, 0) as of_all
-    from {{ looked_at(ref('feature_users')) }} as candidates
+    from candidates
     left join kinds
         on
             candidates.cutoff_date = kinds.cutoff_date

@@ -52,6 +52,8 @@ HASHED = {
     *("dim_users", "dim_coupons", "bridge_coupon_areas", "fct_purchases", "fct_visits"),
     *("int_prefecture_distances", "data_fingerprint", "int_cutoffs_to_build"),
 }
+#: A test's SQL that gives another name to what it looks at.
+RENAMED = re.compile(r"looked_at\([^}]*\}\}\s+as\b")
 #: What happened in the target week. Nothing that is a feature may descend from it.
 OUTCOMES = {"int_positive_pairs", "int_sampled_pairs"}
 
@@ -601,6 +603,30 @@ def test_only_tests_of_their_own_look_at_weeks_of_histories(models, manifest):
         ),
         "histories in weeks are tested by generic tests of their own",
     )
+
+
+def test_what_a_test_looks_at_keeps_its_name():
+    none_of(
+        (
+            _relative(path)
+            for path in (PROJECT_DIR / "tests").rglob("*.sql")
+            if RENAMED.search(path.read_text(encoding="utf-8"))
+        ),
+        "an incremental build names what looked_at gives, so SQL that follows cannot",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("from {{ looked_at(ref('a')) }} as b", True),
+        ("from {{ looked_at(model) }}\n    as b", True),
+        ("from {{ looked_at(ref('a')) }}\nwhere b", False),
+        ("from {{ ref('a') }} as b", False),
+    ],
+)
+def test_renaming_is_found(sql, expected):
+    assert bool(RENAMED.search(sql)) == expected
 
 
 def test_weeks_count_as_tested_after_tests_that_end_a_build(models, manifest):
