@@ -19,10 +19,11 @@ from ml.warehouse import Cutoff, Warehouse
 #: Weeks that are predicted. What sells differs so much between weeks that four of them
 #: cannot tell a good blend from a lucky one.
 N_BLENDING_WEEKS = 8
-#: Models that are added to a blend; a weight is a multiple of one by this.
+#: Models that are added to a blend at most; a weight is a share of those added.
 N_STEPS = 20
 #: A member is not worth the time that it takes, and is left out, if the blend without
-#: it keeps at least this share of the best blend's mean MAP@10.
+#: it keeps at least this share of the best blend's mean MAP@10, even where what it
+#: brings is certain.
 MIN_KEPT = 0.995
 
 
@@ -104,7 +105,7 @@ def choose_blend(
     Ensemble selection with replacement: the first is the best model, and a model may be
     added more than once. Of all blends on the way the best one is taken. Then members
     that are hardly missed are left out, the least missed one first, and the weights of
-    the others chosen anew.
+    the others chosen anew, as long as no single model is better.
 
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from
     libraries of models", ICML 2004.
@@ -121,7 +122,9 @@ def choose_blend(
         name: _precision([week.scores[name] for week in weeks], weeks) for name in names
     }
     mean = {name: _mean(alone[name], n_users) for name in names}
-    blend = best = _select(weeks, names, n_users)
+    strongest = max(mean, key=mean.__getitem__)
+    blend = _select(weeks, names, n_users)
+    best = blend.value
     while len(blend.weights) > 1:
         fewer = max(
             (
@@ -130,10 +133,10 @@ def choose_blend(
             ),
             key=lambda found: found.value,
         )
-        if fewer.value < MIN_KEPT * best.value:
+        best = max(best, fewer.value)
+        if fewer.value < max(MIN_KEPT * best, mean[strongest]):
             break
         blend = fewer
-    strongest = max(mean, key=mean.__getitem__)
     return ChosenBlend(
         blend.weights,
         blend.value,

@@ -69,29 +69,43 @@ def test_a_model_that_helps_nobody_stays_out():
 
 
 def test_a_member_that_is_hardly_missed_is_left_out():
-    # one buyer of 200 has the coupon first and not second by it: 1/2 of 199 1/2
+    # by it one buyer of 200 has the coupon first and not second, which adds a half
     found = choose({"one": FIRST, "two": SECOND}, "x" * 199 + "y")
     assert found.weights == {"one": 1.0}
     assert found.blend_map_at_10 == pytest.approx(199.5 / 200 / 2)
+    # a gain of 19 buyers is no chance, and left out as well
+    found = choose({"one": FIRST, "two": SECOND}, "x" * 1981 + "y" * 19)
+    assert found.weights == {"one": 1.0}
+    assert not found.is_surely_better
     # three of 200
     found = choose({"one": FIRST, "two": SECOND}, "x" * 197 + "yyy")
     assert set(found.weights) == {"one", "two"}
     assert found.blend_map_at_10 == pytest.approx(1 / 2)
 
 
-def test_what_is_kept_is_a_share_of_the_best_blend_and_not_of_the_last(monkeypatch):
+@pytest.mark.parametrize(
+    ("values", "n_members"),
+    [
+        # by the number of members; a model alone has 0.5
+        ({4: 1.0, 3: 0.996, 2: 0.993, 1: 0.992}, 3),
+        # some blends are better without a member than the best that was found with it
+        ({4: 0.99, 3: 1.0, 2: 0.9945, 1: 0.99}, 3),
+        # a blend is not left for one that is behind a single model
+        ({4: 0.501, 3: 0.501, 2: 0.5005, 1: 0.4995}, 2),
+    ],
+)
+def test_what_is_kept_is_a_share_of_the_best_blend(values, n_members, monkeypatch):
     def select(weeks, names, n_users):
-        value = {4: 1.0, 3: 0.996, 2: 0.993, 1: 0.992}[len(names)]
-        # without the first in the alphabet no more is lost than without another
-        value -= 0.001 * ("a" not in names)
+        # without the first in the alphabet more is lost than without another
+        value = values[len(names)] - 0.0001 * ("a" not in names)
         return blending._Selected(dict.fromkeys(names, 1 / len(names)), value, [])
 
     monkeypatch.setattr(blending, "_select", select)
     monkeypatch.setattr(blending, "_is_surely_better", lambda *_: True)
     found = choose(dict.fromkeys("badc", FIRST), "x" * N_BUYERS)
-    assert len(found.weights) == 3
+    assert len(found.weights) == n_members
     assert "a" in found.weights
-    assert found.blend_map_at_10 == 0.996
+    assert found.blend_map_at_10 == values[n_members]
 
 
 def test_the_last_selection_weeks_with_enough_before_are_predicted():
