@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 from ml.warehouse import Column, Warehouse, WarehouseError
 
 MISSING_CODE = -1
-#: Users whose likenesses are summed up at a time: their sums are held in memory, and
-#: every time costs a few tenths of a second.
+#: Ids of users between which likenesses are summed up at a time: their sums are held in
+#: memory, and every time costs a few tenths of a second.
 USERS_AT_A_TIME = 8_000
 
 
@@ -577,8 +577,9 @@ def _stream_by_users(
 ) -> Iterator[pa.RecordBatch]:
     """Yield what a query of a cutoff's pairs returns of some users, few at a time."""
     users = np.sort(users)
-    for start in range(0, len(users), USERS_AT_A_TIME):
-        of_users = _is_one_of(users[start : start + USERS_AT_A_TIME])
+    ends = np.flatnonzero(np.diff(users // USERS_AT_A_TIME)) + 1
+    for block in np.split(users, ends) if len(users) else []:
+        of_users = _is_one_of(block)
         yield from warehouse.stream(f"{query} and {of_users}", [cutoff], batch_rows)
 
 

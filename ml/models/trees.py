@@ -113,8 +113,8 @@ class BoostedTrees(RankedModel):
         """Return the sum over the trees, shape (n,).
 
         Where the coupons are known, one follows the other: its pairs go the same way at
-        every split by a coupon's feature, which the processor then foresees. It takes a
-        third less time.
+        every split by a coupon's feature, which the processor then foresees. With the
+        ordering it takes a sixth less time.
         """
         if features.coupons is None:
             return self._predict(features.values)

@@ -160,7 +160,9 @@ def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(
                 "coupon_id": candidates.coupon_ids[columns],
             }
         )
+        n_pairs = 0
         for keys, features in read_pairs(warehouse, contract, cutoff, wanted):
+            n_pairs += keys.num_rows
             rows, columns = (
                 places_of(ids, keys.column(key).to_numpy())
                 for ids, key in (
@@ -170,8 +172,9 @@ def test_what_is_read_once_is_what_the_mart_holds_of_every_pair(
             )
             np.testing.assert_array_equal(features.values, values[rows, columns])
             assert chosen[rows, columns].all()
-            # each of them once
             chosen[rows, columns] = False
+        # each of them once
+        assert n_pairs == wanted.num_rows
         assert not chosen.any()
     assert min(len(contract.of_level(level)) for level in ("user", "coupon")) > 20
 
