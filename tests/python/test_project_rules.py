@@ -52,8 +52,13 @@ HASHED = {
     *("dim_users", "dim_coupons", "bridge_coupon_areas", "fct_purchases", "fct_visits"),
     *("int_prefecture_distances", "data_fingerprint", "int_cutoffs_to_build"),
 }
-#: A test's SQL that gives another name to what it looks at.
-RENAMED = re.compile(r"looked_at\([^}]*\}\}\s+as\b")
+#: A test's SQL that gives another name to what it looks at, or joins it, where columns
+#: bear the name of the table that they are of.
+NAMED = re.compile(
+    r"(looked_at\([^}]*|\{\{\s*model\s*)\}\}"
+    r"\s+(as|(left |right |full |inner |cross )?(outer )?join)\b"
+    r"|join\s+\{\{\s*(looked_at\(|model\b)"
+)
 #: What happened in the target week. Nothing that is a feature may descend from it.
 OUTCOMES = {"int_positive_pairs", "int_sampled_pairs"}
 
@@ -605,14 +610,14 @@ def test_only_tests_of_their_own_look_at_weeks_of_histories(models, manifest):
     )
 
 
-def test_what_a_test_looks_at_keeps_its_name():
+def test_nothing_is_named_that_an_incremental_build_names():
     none_of(
         (
             _relative(path)
             for path in (PROJECT_DIR / "tests").rglob("*.sql")
-            if RENAMED.search(path.read_text(encoding="utf-8"))
+            if NAMED.search(path.read_text(encoding="utf-8"))
         ),
-        "an incremental build names what looked_at gives, so SQL that follows cannot",
+        "an incremental build gives what a test looks at a name, so the test cannot",
     )
 
 
@@ -621,12 +626,16 @@ def test_what_a_test_looks_at_keeps_its_name():
     [
         ("from {{ looked_at(ref('a')) }} as b", True),
         ("from {{ looked_at(model) }}\n    as b", True),
+        ("from {{ model }} as b", True),
+        ("from {{ looked_at(ref('a')) }}\nleft join b on a.c = b.c", True),
+        ("from b\ninner join {{ looked_at(ref('a')) }} on a.c = b.c", True),
         ("from {{ looked_at(ref('a')) }}\nwhere b", False),
+        ("from {{ model }}\ngroup by b", False),
         ("from {{ ref('a') }} as b", False),
     ],
 )
-def test_renaming_is_found(sql, expected):
-    assert bool(RENAMED.search(sql)) == expected
+def test_names_of_what_is_looked_at_are_found(sql, expected):
+    assert bool(NAMED.search(sql)) == expected
 
 
 def test_weeks_count_as_tested_after_tests_that_end_a_build(models, manifest):
