@@ -1,11 +1,11 @@
-"""Which models are blended and by which weights, chosen week by week out of sample."""
+"""Which models are blended, chosen week by week out of sample."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import combinations
 
 import numpy as np
 
@@ -19,8 +19,6 @@ from ml.warehouse import Cutoff, Warehouse
 #: Weeks that are predicted. What sells differs so much between weeks that four of them
 #: cannot tell a good blend from a lucky one.
 N_BLENDING_WEEKS = 8
-#: Models that are added to a blend at most; a weight is a share of those added.
-N_STEPS = 20
 #: A member is not worth the time that it takes, and is left out, if the blend without
 #: it keeps at least this share of the best blend's mean MAP@10, even where what it
 #: brings is certain.
@@ -100,15 +98,10 @@ def score_weeks(
 def choose_blend(
     weeks: Sequence[ScoredWeek], n_users: int, random_state: int = 0
 ) -> ChosenBlend:
-    """Add the model that helps most, again and again; weights are how often each came.
+    """Choose which models to average: the fewest that are as good as any, or nearly.
 
-    Ensemble selection with replacement: the first is the best model, and a model may be
-    added more than once. Of all blends on the way the best one is taken. Then members
-    that are hardly missed are left out, the least missed one first, and the weights of
-    the others chosen anew, as long as no single model is better.
-
-    Source: Caruana, Niculescu-Mizil, Crew and Ksikes, "Ensemble selection from
-    libraries of models", ICML 2004.
+    All members weigh the same. Eight weeks cannot tell one weight from another, and a
+    member that goes wrong in a later week then is one of several.
 
     Parameters
     ----------
@@ -118,69 +111,26 @@ def choose_blend(
         Seed of the samples of users that the interval is taken of.
     """
     names = list(weeks[0].scores)
-    alone = {
-        name: _precision([week.scores[name] for week in weeks], weeks) for name in names
+    precisions = {
+        members: _precision(weeks, members)
+        for n_members in range(1, len(names) + 1)
+        for members in combinations(names, n_members)
     }
-    mean = {name: _mean(alone[name], n_users) for name in names}
-    strongest = max(mean, key=mean.__getitem__)
-    blend = _select(weeks, names, n_users)
-    best = blend.value
-    while len(blend.weights) > 1:
-        fewer = max(
-            (
-                _select(weeks, [n for n in blend.weights if n != left_out], n_users)
-                for left_out in blend.weights
-            ),
-            key=lambda found: found.value,
-        )
-        best = max(best, fewer.value)
-        if fewer.value < max(MIN_KEPT * best, mean[strongest]):
-            break
-        blend = fewer
-    return ChosenBlend(
-        blend.weights,
-        blend.value,
-        mean,
-        _is_surely_better(blend.precision, alone[strongest], weeks, random_state),
+    means = {members: _mean(found, n_users) for members, found in precisions.items()}
+    strongest = max(((name,) for name in names), key=means.__getitem__)
+    enough = max(MIN_KEPT * max(means.values()), means[strongest])
+    chosen = min(
+        (members for members, mean in means.items() if mean >= enough),
+        key=lambda members: (len(members), -means[members]),
     )
-
-
-class _Selected(NamedTuple):
-    """Weights, mean MAP@10 and buyers' AP by week."""
-
-    weights: dict[str, float]
-    value: float
-    precision: list[np.ndarray]
-
-
-def _select(
-    weeks: Sequence[ScoredWeek], names: Sequence[str], n_users: int
-) -> _Selected:
-    """Return the best blend of some models."""
-    added: list[str] = []
-    total = [np.zeros(week.labels.shape, np.float32) for week in weeks]
-    best: tuple[float, list[str], list[np.ndarray]] = (-1.0, [], [])
-    for _ in range(N_STEPS):
-        # the order of a sum is that of the mean
-        sums = {
-            name: [
-                of_blend + week.scores[name]
-                for of_blend, week in zip(total, weeks, strict=True)
-            ]
-            for name in names
-        }
-        precisions = {name: _precision(sums[name], weeks) for name in names}
-        means = {name: _mean(precisions[name], n_users) for name in names}
-        name = max(names, key=means.__getitem__)
-        added.append(name)
-        total = sums[name]
-        if means[name] > best[0]:
-            best = (means[name], list(added), precisions[name])
-    value, members, precision = best
-    weights = {
-        name: members.count(name) / len(members) for name in dict.fromkeys(members)
-    }
-    return _Selected(weights, value, precision)
+    return ChosenBlend(
+        dict.fromkeys(chosen, 1 / len(chosen)),
+        means[chosen],
+        {name: means[name,] for name in names},
+        _is_surely_better(
+            precisions[chosen], precisions[strongest], weeks, random_state
+        ),
+    )
 
 
 def _is_surely_better(
@@ -199,12 +149,15 @@ def _is_surely_better(
     return bool(low > 0)
 
 
-def _precision(
-    scores: list[np.ndarray], weeks: Sequence[ScoredWeek]
-) -> list[np.ndarray]:
+def _precision(weeks: Sequence[ScoredWeek], members: Sequence[str]) -> list[np.ndarray]:
+    """Return AP@10 of each week's buyers under the mean of some models."""
     return [
-        metrics.average_precision(metrics.top_k(of_week), week.labels)
-        for of_week, week in zip(scores, weeks, strict=True)
+        metrics.average_precision(
+            # the order of a sum is that of the mean
+            metrics.top_k(sum(week.scores[name] for name in members)),
+            week.labels,
+        )
+        for week in weeks
     ]
 
 

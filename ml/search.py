@@ -1,12 +1,12 @@
-"""Search hyper-parameters in time order, choose the blend's weights and the default.
+"""Search hyper-parameters in time order, choose the blend's members and the default.
 
 Fits each setting on the earlier target weeks before 2012-04-15 and judges it by the
 mean MAP@10 of the last four of them; the weeks that are reported are never looked at.
-Settings are proposed by Optuna's TPE sampler, the models' defaults first. Then the
-blend: each of the last eight of these weeks is predicted by models fitted on the weeks
-before it, and the model that helps the blend most is added again and again; members
-that are hardly missed are left out. It is the default if it beats the best model by a
-paired interval above zero. Record and choice go to ml.hyperparameter_search and
+The settings chosen before come first, then the models' defaults, then what Optuna's
+TPE sampler proposes. Then the blend: each of the last eight of these weeks is predicted
+by models fitted on the weeks before it, and the fewest models are averaged that are as
+good as any of their blends, or nearly. It is the default if it beats the best model by
+a paired interval above zero. Record and choice go to ml.hyperparameter_search and
 ml.model_settings; `python -m ml.train` takes the latest choice made on the same files.
 """
 
@@ -93,8 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--trials",
         type=int,
         default=N_TRIALS,
-        help="settings that are tried per model; 0 keeps those chosen before and "
-        "chooses the blend alone (default: %(default)s)",
+        help="settings that are tried per model beside those chosen before; 0 keeps "
+        "these and chooses the blend alone (default: %(default)s)",
     )
     cli.add_seed(parser)
     parser.add_argument(
@@ -163,13 +163,13 @@ def search(
     """
     cutoffs = warehouse.cutoffs()
     fitting, judged = selection_weeks(cutoffs)
+    before = read_chosen(warehouse)
     found = Search(fitting, judged, blending_weeks(cutoffs))
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
+    found.parameters = {name: before.parameters[name] for name in names}
     if n_trials:
-        _search_settings(warehouse, found, names, n_trials, n_users, random_state)
+        _search_settings(warehouse, found, n_trials, n_users, random_state)
     else:
-        before = read_chosen(warehouse)
-        found.parameters = {name: before.parameters[name] for name in names}
         found.settings_record = before.settings_record
     with step(f"blending: predicting {len(found.blended)} weeks"):
         _choose_blend(warehouse, found, n_users, random_state)
@@ -179,7 +179,6 @@ def search(
 def _search_settings(
     warehouse: Warehouse,
     found: Search,
-    names: Sequence[str],
     n_trials: int,
     n_users: int,
     random_state: int,
@@ -189,7 +188,7 @@ def _search_settings(
         contract = read_contract(warehouse, found.fitting)
         training = read_training_set(warehouse, contract, found.fitting)
         weeks = [read_judged_week(warehouse, contract, day) for day in found.judged]
-    for name in names:
+    for name in found.parameters:
         with step(f"searching {name}"):
             _search_model(found, name, n_trials, training, weeks, n_users, random_state)
 
@@ -213,8 +212,7 @@ def _search_model(
 ) -> None:
     best: dict[float, dict] = {}
 
-    def objective(trial: optuna.Trial) -> float:
-        parameters = SPACES[name](trial)
+    def judge(setting: int, parameters: dict) -> float:
         started = time.perf_counter()
         model = build(name, parameters | SEARCH_ONLY, random_state).fit(training)
         seconds = time.perf_counter() - started
@@ -222,21 +220,24 @@ def _search_model(
             float(week.average_precision(model).sum() / n_users) for week in weeks
         ]
         found.trials += [
-            Trial(name, trial.number + 1, parameters, week.cutoff, value, seconds)
+            Trial(name, setting, parameters, week.cutoff, value, seconds)
             for week, value in zip(weeks, values, strict=True)
         ]
         mean = float(np.mean(values))
         # the first of equals
         best.setdefault(mean, parameters)
-        note(f"{trial.number + 1}:{mean:.5f}")
+        note(f"{setting}:{mean:.5f}")
         return mean
 
+    judge(1, found.parameters[name])
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=random_state)
     )
     study.enqueue_trial(SPACES[name].defaults)
-    study.optimize(objective, n_trials=n_trials)
+    study.optimize(
+        lambda trial: judge(trial.number + 2, SPACES[name](trial)), n_trials=n_trials
+    )
     found.parameters[name] = best[max(best)]
 
 

@@ -16,6 +16,7 @@ CROSSED = {
     "similarity": ["similarity"],
     "place": ["place", "similarity"],
     "rates": ["place", "similarity", "preference"],
+    "market": ["place", "similarity", "price", "popularity"],
 }
 #: Hidden layers, by the name under which they are tried.
 HIDDEN = {"32": [32], "64": [64], "64-32": [64, 32], "128-32": [128, 32]}
@@ -57,6 +58,9 @@ def _trees(trial: optuna.Trial) -> dict:
         "min_leaf_rows": trial.suggest_categorical("min_leaf_rows", [100, 200, 500]),
         "feature_share": trial.suggest_categorical("feature_share", [0.1, 0.2, 0.3]),
         "l2": trial.suggest_float("l2", 5.0, 100.0, log=True),
+        "half_life_weeks": trial.suggest_categorical(
+            "half_life_weeks", [None, 4, 8, 16]
+        ),
     }
 
 
@@ -71,7 +75,7 @@ def _network(trial: optuna.Trial) -> dict:
         "alpha": trial.suggest_float("alpha", 1e-5, 1e-1, log=True),
         "learning_rate": trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
         "n_epochs": trial.suggest_int("n_epochs", 3, 10),
-        "n_networks": trial.suggest_int("n_networks", 2, 4),
+        "n_networks": trial.suggest_int("n_networks", 2, 6),
     }
 
 
@@ -82,23 +86,27 @@ _TREE_DEFAULTS = {
     "min_leaf_rows": 200,
     "feature_share": 0.3,
     "l2": 20.0,
+    "half_life_weeks": 8,
 }
 SPACES = {
     "logistic_regression": Space(
-        _logistic, {"C": 0.001, "crossed": "place", "max_rows": 300_000}
+        _logistic, {"C": 0.001, "crossed": "market", "max_rows": 300_000}
     ),
     "lightgbm_binary": Space(_trees, _TREE_DEFAULTS),
     "lightgbm_ranking": Space(
-        _ranking_trees, {"objective": "rank_xendcg"} | _TREE_DEFAULTS
+        _ranking_trees,
+        {"objective": "lambdarank"}
+        | _TREE_DEFAULTS
+        | {"n_trees": 150, "learning_rate": 0.07, "feature_share": 0.1},
     ),
     "neural_network": Space(
         _network,
         {
-            "hidden": "64-32",
+            "hidden": "32",
             "alpha": 1e-4,
-            "learning_rate": 1e-3,
-            "n_epochs": 6,
-            "n_networks": 2,
+            "learning_rate": 2e-3,
+            "n_epochs": 4,
+            "n_networks": 4,
         },
     ),
 }

@@ -147,6 +147,9 @@ class Funnel(RankedModel):
 class _WeightedTrees(BinaryTrees):
     """Trees that count a pair by its weight: a bought pair is not drawn, others are."""
 
-    def weights(self, weight: np.ndarray) -> np.ndarray:
+    def weights(self, training: TrainingSet, weight: np.ndarray) -> np.ndarray:
         """Return the weights, 1 on average as the penalty expects."""
+        by_week = super().weights(training, weight)
+        if by_week is not None:
+            weight = weight * by_week
         return weight / weight.mean()

@@ -44,3 +44,17 @@ def thin_negatives(
     drawn = np.random.default_rng(random_state).random(len(training)) < share
     thinned = training.take(is_used & (training.label | drawn))
     return thinned, np.where(thinned.label, 1.0, thinned.weight / share)
+
+
+def recency_weights(cutoff: np.ndarray, half_life_weeks: float) -> np.ndarray:
+    """Return weights that halve with each half-life before the last cutoff, mean 1.
+
+    Parameters
+    ----------
+    cutoff : ndarray of datetime64, shape (n,)
+    half_life_weeks
+        Above 0.
+    """
+    weeks = (cutoff.max() - cutoff) / np.timedelta64(7, "D")
+    weight = np.exp2(-weeks / half_life_weeks)
+    return weight / weight.mean()

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ml.models.ranked import RankedModel
-from ml.models.sampling import buyer_weeks
+from ml.models.sampling import buyer_weeks, recency_weights
 from ml.pairs import Features, TrainingSet
 
 #: Threads are counted here: another number would add up gradients in another order.
@@ -29,6 +29,8 @@ class BoostedTrees(RankedModel):
     feature_share, row_share
         Share of features drawn per tree, and of rows (feature_fraction,
         bagging_fraction).
+    half_life_weeks
+        A pair counts half as much as one this many weeks later; None: all alike.
     max_rows, calibration_share, fit_probability, random_state
         See :class:`ml.models.ranked.RankedModel`.
     """
@@ -47,6 +49,7 @@ class BoostedTrees(RankedModel):
         row_share: float = 0.7,
         max_bin: int = 63,
         cat_smooth: float = 50.0,
+        half_life_weeks: float | None = None,
         max_rows: int = 1_500_000,
         calibration_share: float = 0.1,
         fit_probability: bool = True,
@@ -61,18 +64,19 @@ class BoostedTrees(RankedModel):
         self.row_share = row_share
         self.max_bin = max_bin
         self.cat_smooth = cat_smooth
+        self.half_life_weeks = half_life_weeks
         self.max_rows = max_rows
         self.calibration_share = calibration_share
         self.fit_probability = fit_probability
         self.random_state = random_state
 
     def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
-        """Grow the trees; pairs of buyers are drawn alike, so they count alike."""
+        """Grow the trees; pairs of a week's buyers are drawn alike and count alike."""
         n_numeric = len(self.contract_.numeric)
         data = lgb.Dataset(
             training.features.values,
             training.label,
-            weight=self.weights(weight),
+            weight=self.weights(training, weight),
             group=self.groups(training),
             categorical_feature=[
                 n_numeric + column for column in range(len(self.contract_.categories))
@@ -101,9 +105,11 @@ class BoostedTrees(RankedModel):
             num_boost_round=self.n_trees,
         )
 
-    def weights(self, weight: np.ndarray) -> np.ndarray | None:
+    def weights(self, training: TrainingSet, weight: np.ndarray) -> np.ndarray | None:
         """Return how much each pair counts, None for alike."""
-        return None
+        if self.half_life_weeks is None:
+            return None
+        return recency_weights(training.cutoff, self.half_life_weeks)
 
     def groups(self, training: TrainingSet) -> np.ndarray | None:
         """Return the sizes of the lists that are ranked, if the objective has lists."""
@@ -198,6 +204,7 @@ class BoostedTrees(RankedModel):
             "row_share": self.row_share,
             "max_bin": self.max_bin,
             "cat_smooth": self.cat_smooth,
+            "half_life_weeks": self.half_life_weeks,
             "max_rows": self.max_rows,
             "calibration_share": self.calibration_share,
             "fit_probability": self.fit_probability,

@@ -14,7 +14,7 @@ from ml.warehouse import Cutoff, open_warehouse
 N_BUYERS = 40
 #: Probabilities of the three coupons of users of type "x" and "y", who buy the first.
 FIRST = {"x": [0.3, 0.2, 0.1], "y": [0.2, 0.24, 0.1]}
-SECOND = {"x": [0.2, 0.32, 0.1], "y": [0.3, 0.2, 0.1]}
+SECOND = {"x": [0.2, 0.28, 0.1], "y": [0.3, 0.2, 0.1]}
 WRONG = {"x": [0.1, 0.2, 0.3], "y": [0.1, 0.2, 0.3]}
 HALF = "xy" * (N_BUYERS // 2)
 
@@ -45,10 +45,8 @@ def test_models_that_make_up_for_each_other_are_blended():
         "two": pytest.approx(3 / 8),
         "wrong": pytest.approx(1 / 6),
     }
-    # with share s of the second, x needs 1 - s > 1.2 s and y needs s > 0.4 (1 - s):
-    # between 0.29 and 0.45. The second step makes halves, the third makes thirds, and
-    # more cannot be won.
-    assert found.weights == {"one": pytest.approx(2 / 3), "two": pytest.approx(1 / 3)}
+    # both together: 0.5 against 0.48 for x, 0.5 against 0.44 for y; more can't be won
+    assert found.weights == {"one": 1 / 2, "two": 1 / 2}
     assert found.blend_map_at_10 == pytest.approx(1 / 2)
     assert found.is_surely_better
 
@@ -84,28 +82,28 @@ def test_a_member_that_is_hardly_missed_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("values", "n_members"),
+    ("values", "expected"),
     [
-        # by the number of members; a model alone has 0.5
-        ({4: 1.0, 3: 0.996, 2: 0.993, 1: 0.992}, 3),
-        # some blends are better without a member than the best that was found with it
-        ({4: 0.99, 3: 1.0, 2: 0.9945, 1: 0.99}, 3),
-        # a blend is not left for one that is behind a single model
-        ({4: 0.501, 3: 0.501, 2: 0.5005, 1: 0.4995}, 2),
+        # the fewest that keep 99.5 % of the best, the better one of equally many
+        ({"abcd": 1.0, "abc": 0.996, "abd": 0.995, "ab": 0.9949, "a": 0.9}, "abc"),
+        # of the best there is, be it of all models or of some
+        ({"abcd": 0.99, "abc": 1.0, "ab": 0.9945, "a": 0.9}, "abc"),
+        ({"abcd": 1.0, "ab": 0.995, "a": 0.9949}, "ab"),
+        # no blend that is behind a single model, but that model alone
+        ({"abcd": 0.501, "ab": 0.4995, "a": 0.5}, "a"),
+        ({"abcd": 0.5, "ab": 0.4995, "a": 0.497}, "ab"),
     ],
 )
-def test_what_is_kept_is_a_share_of_the_best_blend(values, n_members, monkeypatch):
-    def select(weeks, names, n_users):
-        # without the first in the alphabet more is lost than without another
-        value = values[len(names)] - 0.0001 * ("a" not in names)
-        return blending._Selected(dict.fromkeys(names, 1 / len(names)), value, [])
-
-    monkeypatch.setattr(blending, "_select", select)
+def test_what_is_kept_is_a_share_of_the_best_blend(values, expected, monkeypatch):
+    monkeypatch.setattr(blending, "_precision", lambda weeks, members: members)
+    monkeypatch.setattr(
+        blending, "_mean", lambda members, n_users: values.get("".join(members), 0.4)
+    )
     monkeypatch.setattr(blending, "_is_surely_better", lambda *_: True)
-    found = choose(dict.fromkeys("badc", FIRST), "x" * N_BUYERS)
-    assert len(found.weights) == n_members
-    assert "a" in found.weights
-    assert found.blend_map_at_10 == values[n_members]
+    found = choose(dict.fromkeys("abcd", FIRST), "x" * N_BUYERS)
+    assert found.weights == dict.fromkeys(expected, 1 / len(expected))
+    assert found.blend_map_at_10 == values[expected]
+    assert found.mean_map_at_10 == {name: values.get(name, 0.4) for name in "abcd"}
 
 
 def test_the_last_selection_weeks_with_enough_before_are_predicted():

@@ -12,7 +12,7 @@ from small_models import small
 from test_trees import ONE_TREE
 
 from ml import fitting
-from ml.models.funnel import Funnel
+from ml.models.funnel import Funnel, _WeightedTrees
 from ml.pairs import TrainingSet
 from ml.warehouse import WarehouseError
 
@@ -105,6 +105,18 @@ def test_what_is_not_bought_counts_by_its_weight(training):
     first = make_features(CONTRACT, [{"liked": 1}])
     assert view.ranking(first) == pytest.approx([np.log(20 / 30)], abs=1e-6)
     assert purchase.ranking(first) == pytest.approx([np.log(5 / 15)], abs=1e-6)
+
+
+def test_a_step_may_count_earlier_weeks_less(training):
+    training = replace(training, cutoff=training.cutoff.copy())
+    half = len(training) // 2
+    training.cutoff[:half] = np.datetime64("2012-06-03")
+    training.cutoff[half:] = np.datetime64("2012-06-10")
+    step = _WeightedTrees(half_life_weeks=1)
+    # as many pairs in either week: 1 and 2 by 1 and 3, on average 1
+    weight = np.tile([1.0, 3.0], half)
+    expected = np.repeat([1.0, 2.0], half) * weight / 3
+    assert step.weights(training, weight) == pytest.approx(expected)
 
 
 def test_without_a_visit_log_it_says_what_is_missing():

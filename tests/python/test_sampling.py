@@ -9,7 +9,7 @@ from build_features import make_contract, make_features, make_training_set
 from ml.models import ranked
 from ml.models.curve import ProbabilityCurve
 from ml.models.ranked import RankedModel
-from ml.models.sampling import buyer_weeks, held_out
+from ml.models.sampling import buyer_weeks, held_out, recency_weights
 from ml.pairs import TrainingSet
 
 
@@ -33,6 +33,14 @@ def test_the_share_held_out_is_the_share_asked_for():
     drawn = held_out(number, np.ones(20_000, dtype=bool), 0.1, 0)
     # within four standard deviations of 1000 weeks: sqrt(10000 x 0.1 x 0.9) = 30
     assert drawn.sum() / 2 == pytest.approx(1_000, abs=120)
+
+
+def test_a_weight_halves_with_each_half_life_before_the_last_week():
+    days = np.array(["2012-06-10", "2012-05-27", "2012-05-13"], "datetime64[D]")
+    # 1, 1/2 and 1/4, whose mean is 7/12
+    expected = [12 / 7, 6 / 7, 3 / 7]
+    assert recency_weights(days, 2.0) == pytest.approx(expected)
+    assert recency_weights(days[:1], 2.0) == pytest.approx([1.0])
 
 
 class Recorder(RankedModel):

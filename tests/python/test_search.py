@@ -133,6 +133,7 @@ def judged_week(day: dt.date, cosine: list[list[float]], bought: list[int]):
 
 
 def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
+    # the first is what was chosen before
     tried = [0.1, 0.3, 0.5, 0.3]
     fitted = []
 
@@ -144,7 +145,7 @@ def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
 
     space = Space(
         # the fourth setting is as good as the second
-        lambda trial: {"C": tried[trial.number], "n": trial.number},
+        lambda trial: {"C": tried[trial.number + 1], "n": trial.number + 1},
         {},
     )
     monkeypatch.setitem(SPACES, "logistic_regression", space)
@@ -155,8 +156,9 @@ def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
         judged_week(sunday(6), [[0.9, 0.5, 0.1]], [0]),
     ]
     found = Search([sunday(0)], [sunday(5), sunday(6)], [])
+    found.parameters["logistic_regression"] = {"C": tried[0], "n": 0}
     search._search_model(
-        found, "logistic_regression", 4, make_training_set(), judged, 4, 0
+        found, "logistic_regression", 3, make_training_set(), judged, 4, 0
     )
     # week 5: (1 + 1/2) / 4, week 6: 1 / 4; wrong: (1/3 + 1/2) / 4 and (1/3) / 4
     values = {
@@ -301,6 +303,8 @@ def searchable(sample_world, tmp_path, monkeypatch) -> Path:
 def test_a_search_publishes_what_training_takes(searchable, tmp_path, monkeypatch):
     page = tmp_path / "choice.json"
     models = ["logistic_regression", "neural_network"]
+    with open_warehouse(searchable, read_only=True) as warehouse:
+        before = read_chosen(warehouse).parameters
     arguments = ["--models", *models, "--trials", "2", "--write", str(page)]
     assert search.main(arguments) == 0
     with open_warehouse(searchable, read_only=True) as warehouse:
@@ -315,22 +319,31 @@ def test_a_search_publishes_what_training_takes(searchable, tmp_path, monkeypatc
             "last_judged_cutoff::varchar from ml.model_settings "
             "where run_id != 'search-small' order by all"
         )
-        ((best,),) = warehouse.rows(
-            "select arg_max(parameters, value) from (select parameters, "
-            "avg(value) as value from ml.hyperparameter_search "
-            "where model_name = 'logistic_regression' group by all)"
+        best = warehouse.rows(
+            "select model_name, arg_max(parameters, value) from ("
+            "select model_name, parameters, avg(value) as value "
+            "from ml.hyperparameter_search group by all) group by all"
         )
-    assert trials == [(name, 2, 4, 8, True, True) for name in models]
+        tried_first = warehouse.rows(
+            "select distinct model_name, parameters from ml.hyperparameter_search "
+            "where setting = 1"
+        )
+    # what was chosen before, the defaults and one proposal
+    assert trials == [(name, 3, 4, 12, True, True) for name in models]
     assert chosen_rows == [
         (name, True, "2012-04-01", "2012-04-08") for name in ("blend", *models)
     ]
-    assert found.parameters["logistic_regression"] == json.loads(best)
+    assert {name: json.loads(text) for name, text in tried_first} == {
+        name: before[name] for name in models
+    }
+    assert {name: json.loads(text) for name, text in best} == {
+        name: found.parameters[name] for name in models
+    }
     assert found.source.startswith("search search-2")
-    assert found.parameters["neural_network"]["hidden"] == [4]
     content = json.loads(page.read_text(encoding="utf-8"))
     assert content["default_model"] == found.default_model
     assert content["record"]["data"].startswith("300 users, files ")
-    assert content["record"]["settings"]["tried"] == 4
+    assert content["record"]["settings"]["tried"] == 6
     assert content["record"]["blend"]["judged_on"] == ["2012-04-01", "2012-04-08"]
     monkeypatch.setattr(chosen, "SHIPPED_FILE", page)
     for name in (*models, "blend"):

@@ -61,6 +61,23 @@ def test_one_split_has_the_values_of_a_newton_step():
     assert model.coefficients() == [("price", "all", 1.0), ("noise", "all", 0.0)]
 
 
+@pytest.mark.parametrize(
+    ("half_life_weeks", "high"), [(None, 0.0), (4, 2 / 3), (2, 1.2)]
+)
+def test_earlier_weeks_count_less(half_life_weeks, high):
+    # four weeks ago the cheap five were bought, now the dear five
+    rows = [{"price": price} for price in [1.0] * 5 + [5.0] * 5] * 2
+    label = [1] * 5 + [0] * 10 + [1] * 5
+    training = training_of(rows, label, make_contract(("price",)))
+    training.cutoff[:10] -= np.timedelta64(28, "D")
+    model = BinaryTrees(**ONE_TREE, half_life_weeks=half_life_weeks).fit(training)
+    # with weights of 2/3 and 4/3: half of all at the root, as in the test above; of the
+    # dear ones 20/3 of 10 were bought, so (20/3 - 5) / 2.5. With 2/5 and 8/5: 8 of 10
+    assert model.ranking(training.features) == pytest.approx(
+        np.tile(np.repeat([-high, high], 5), 2), abs=1e-6
+    )
+
+
 def test_null_is_a_value_of_its_own():
     contract = make_contract(("days",))
     training = training_of(*ten_each("days", None, 1.0, 9, 1), contract)
