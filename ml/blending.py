@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -35,11 +36,15 @@ class ScoredWeek:
     labels : ndarray of bool, shape (n_buyers, n_coupons)
     scores
         Probabilities by model, float32, shape of the labels.
+    fit_seconds
+        How long each took to fit.
     """
 
+    cutoff: dt.date
     user_ids: np.ndarray
     labels: np.ndarray
     scores: dict[str, np.ndarray]
+    fit_seconds: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -69,15 +74,15 @@ def blending_weeks(cutoffs: Sequence[Cutoff]) -> list[dt.date]:
 def score_weeks(
     warehouse: Warehouse,
     weeks: Sequence[dt.date],
-    parameters: Mapping[str, dict],
+    settings: Mapping[str, tuple[str, dict]],
     random_state: int,
 ) -> list[ScoredWeek]:
     """Score each week by models that are fitted on the selection weeks before it.
 
     Parameters
     ----------
-    parameters
-        Hyper-parameters by model.
+    settings
+        Model and hyper-parameters of what is scored, by any name.
     """
     cutoffs = [c.date for c in warehouse.cutoffs() if c.is_labelled and c.is_selection]
     found = []
@@ -86,13 +91,22 @@ def score_weeks(
         contract = read_contract(warehouse, earlier)
         training = read_training_set(warehouse, contract, earlier)
         judged = read_judged_week(warehouse, contract, week)
-        scores = {
-            name: judged.predict(build(name, chosen, random_state).fit(training))
-            for name, chosen in parameters.items()
-        }
-        found.append(ScoredWeek(judged.user_ids, judged.labels, scores))
+        scores, seconds = {}, {}
+        for label, (name, parameters) in settings.items():
+            started = time.perf_counter()
+            model = build(name, parameters, random_state).fit(training)
+            seconds[label] = time.perf_counter() - started
+            scores[label] = judged.predict(model)
+        found.append(ScoredWeek(week, judged.user_ids, judged.labels, scores, seconds))
         note(str(week))
     return found
+
+
+def map_at_10(
+    weeks: Sequence[ScoredWeek], members: Sequence[str], n_users: int
+) -> list[float]:
+    """Return each week's MAP@10 over all users under the mean of some models."""
+    return _by_week(_precision(weeks, members), n_users)
 
 
 def choose_blend(
@@ -116,7 +130,10 @@ def choose_blend(
         for n_members in range(1, len(names) + 1)
         for members in combinations(names, n_members)
     }
-    means = {members: _mean(found, n_users) for members, found in precisions.items()}
+    means = {
+        members: float(np.mean(_by_week(found, n_users)))
+        for members, found in precisions.items()
+    }
     strongest = max(((name,) for name in names), key=means.__getitem__)
     enough = max(MIN_KEPT * max(means.values()), means[strongest])
     chosen = min(
@@ -161,5 +178,5 @@ def _precision(weeks: Sequence[ScoredWeek], members: Sequence[str]) -> list[np.n
     ]
 
 
-def _mean(precision: list[np.ndarray], n_users: int) -> float:
-    return float(np.mean([of_week.sum() / n_users for of_week in precision]))
+def _by_week(precision: Sequence[np.ndarray], n_users: int) -> list[float]:
+    return [float(of_week.sum() / n_users) for of_week in precision]

@@ -31,7 +31,8 @@ def choose(models: dict[str, dict], users: str) -> blending.ChosenBlend:
         name: np.array([of_type[user] for user in users], dtype=np.float32)
         for name, of_type in models.items()
     }
-    week = ScoredWeek(np.arange(len(users), dtype=np.int32), labels, scores)
+    user_ids = np.arange(len(users), dtype=np.int32)
+    week = ScoredWeek(sunday(0), user_ids, labels, scores, {})
     # as many again are registered and buy nothing
     return choose_blend([week, week], 2 * len(users))
 
@@ -97,7 +98,9 @@ def test_a_member_that_is_hardly_missed_is_left_out():
 def test_what_is_kept_is_a_share_of_the_best_blend(values, expected, monkeypatch):
     monkeypatch.setattr(blending, "_precision", lambda weeks, members: members)
     monkeypatch.setattr(
-        blending, "_mean", lambda members, n_users: values.get("".join(members), 0.4)
+        blending,
+        "_by_week",
+        lambda members, n_users: [values.get("".join(members), 0.4)],
     )
     monkeypatch.setattr(blending, "_is_surely_better", lambda *_: True)
     found = choose(dict.fromkeys("abcd", FIRST), "x" * N_BUYERS)
@@ -144,7 +147,7 @@ def test_a_week_is_predicted_by_models_fitted_on_the_weeks_before(
     with open_warehouse(sample_world.database, read_only=True) as warehouse:
         selection = [c.date for c in warehouse.cutoffs() if c.is_selection]
         weeks = selection[-2:]
-        found = score_weeks(warehouse, weeks, {"one": {}}, 0)
+        found = score_weeks(warehouse, weeks, {"one": ("cosine", {})}, 0)
         bought = warehouse.rows(
             "select cutoff_date, count(distinct user_id) from ml.training_pairs "
             "where label and cutoff_date in (?, ?) group by all order by all",
@@ -158,6 +161,5 @@ def test_a_week_is_predicted_by_models_fitted_on_the_weeks_before(
         assert scored.scores["one"].dtype == np.float32
         expected = len(model.weeks) / 100
         assert scored.scores["one"] == pytest.approx(expected, rel=1e-6)
-    assert [(week, len(s.user_ids)) for week, s in zip(weeks, found, strict=True)] == (
-        bought
-    )
+        assert scored.fit_seconds["one"] >= 0
+    assert [(s.cutoff, len(s.user_ids)) for s in found] == bought

@@ -14,6 +14,7 @@ import pytest
 from build_features import CONTRACT, make_features, make_training_set
 
 from ml import blending, chosen, search
+from ml.blending import ScoredWeek
 from ml.chosen import ChosenSettings, parameters_text, read_chosen, shipped
 from ml.judged import JudgedWeek, selection_weeks, split_weeks
 from ml.models import MEMBERS, MODELS, build
@@ -132,7 +133,7 @@ def judged_week(day: dt.date, cosine: list[list[float]], bought: list[int]):
     return JudgedWeek(day, np.arange(len(bought), dtype=np.int32), features, labels)
 
 
-def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
+def test_the_best_means_over_the_weeks_go_into_the_final(monkeypatch):
     # the first is what was chosen before
     tried = [0.1, 0.3, 0.5, 0.3]
     fitted = []
@@ -156,7 +157,7 @@ def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
         judged_week(sunday(6), [[0.9, 0.5, 0.1]], [0]),
     ]
     found = Search([sunday(0)], [sunday(5), sunday(6)], [])
-    found.parameters["logistic_regression"] = {"C": tried[0], "n": 0}
+    found.finalists["logistic_regression"] = {1: {"C": tried[0], "n": 0}}
     search._search_model(
         found, "logistic_regression", 3, make_training_set(), judged, 4, 0
     )
@@ -172,9 +173,55 @@ def test_the_best_mean_over_the_weeks_wins_and_the_first_of_equals(monkeypatch):
             (sunday(6), 1 / 4, 1 / 12),
         )
     }
-    assert found.parameters == {"logistic_regression": {"C": 0.3, "n": 1}}
+    assert found.finalists == {
+        "logistic_regression": {2: {"C": 0.3, "n": 1}, 4: {"C": 0.3, "n": 3}}
+    }
     # the search needs the order alone, and that setting is not handed on
     assert [parameters["fit_probability"] for _, parameters in fitted] == [False] * 4
+
+
+# --- the final
+
+
+def test_the_better_finalist_is_taken_and_the_first_of_equals():
+    labels = np.array([[True, False, False]])
+    first, second, third = (
+        np.array([row]) for row in ([3, 2, 1], [2, 3, 1], [1, 2, 3])
+    )
+
+    def week(number: int, **scores) -> ScoredWeek:
+        scores = {name.replace("_", " "): value for name, value in scores.items()}
+        seconds = dict.fromkeys(scores, 0.5)
+        return ScoredWeek(sunday(number), np.array([7]), labels, scores, seconds)
+
+    # one: 1/2 and 1/2 with the first setting, 1/3 and 1 with the third
+    weeks = [
+        week(5, one_1=second, one_3=third, two_1=first, two_2=first, three_1=third),
+        week(6, one_1=second, one_3=first, two_1=second, two_2=second, three_1=third),
+    ]
+    found = Search([], [], [sunday(5), sunday(6)])
+    found.finalists = {
+        "one": {1: {"a": 1}, 3: {"a": 3}},
+        "two": {1: {"b": 1}, 2: {"b": 2}},
+        "three": {1: {"c": 1}},
+    }
+    reduced = search._choose_settings(found, weeks, 2)
+    assert found.parameters == {"one": {"a": 3}, "two": {"b": 1}, "three": {"c": 1}}
+    assert [list(week.scores) for week in reduced] == [["one", "two", "three"]] * 2
+    assert reduced[0].scores["one"] is third
+    # two users are registered; without a choice there is nothing to record
+    assert [
+        (t.model_name, t.setting, t.cutoff, t.map_at_10, t.metric) for t in found.trials
+    ] == [
+        (name, setting, sunday(day), pytest.approx(value), "map_at_10_refitted")
+        for name, setting, day, value in (
+            *[("one", 1, 5, 1 / 4), ("one", 1, 6, 1 / 4)],
+            *[("one", 3, 5, 1 / 6), ("one", 3, 6, 1 / 2)],
+            *[("two", 1, 5, 1 / 2), ("two", 1, 6, 1 / 4)],
+            *[("two", 2, 5, 1 / 2), ("two", 2, 6, 1 / 4)],
+        )
+    ]
+    assert {t.fit_seconds for t in found.trials} == {0.5}
 
 
 # --- the choice
@@ -310,7 +357,8 @@ def test_a_search_publishes_what_training_takes(searchable, tmp_path, monkeypatc
     with open_warehouse(searchable, read_only=True) as warehouse:
         found = read_chosen(warehouse)
         trials = warehouse.rows(
-            "select model_name, count(distinct setting), count(distinct cutoff_date), "
+            "select metric, model_name, count(distinct setting), "
+            "count(distinct cutoff_date), "
             "count(*), max(cutoff_date) < '2012-04-15', min(value) > 0 "
             "from ml.hyperparameter_search group by all order by all"
         )
@@ -322,14 +370,19 @@ def test_a_search_publishes_what_training_takes(searchable, tmp_path, monkeypatc
         best = warehouse.rows(
             "select model_name, arg_max(parameters, value) from ("
             "select model_name, parameters, avg(value) as value "
-            "from ml.hyperparameter_search group by all) group by all"
+            "from ml.hyperparameter_search where metric = 'map_at_10_refitted' "
+            "group by all) group by all"
         )
         tried_first = warehouse.rows(
             "select distinct model_name, parameters from ml.hyperparameter_search "
             "where setting = 1"
         )
     # what was chosen before, the defaults and one proposal
-    assert trials == [(name, 3, 4, 12, True, True) for name in models]
+    assert trials == [
+        *[("map_at_10", name, 3, 4, 12, True, True) for name in models],
+        # the best two of them on the weeks that the blend is chosen on
+        *[("map_at_10_refitted", name, 2, 2, 4, True, True) for name in models],
+    ]
     assert chosen_rows == [
         (name, True, "2012-04-01", "2012-04-08") for name in ("blend", *models)
     ]
