@@ -56,26 +56,28 @@ class ChosenSettings:
 
 
 def read_chosen(warehouse: Warehouse) -> ChosenSettings:
-    """Return what the latest search on these files chose, else what is shipped."""
+    """Return what the latest searches on these files chose, else what is shipped."""
     fingerprint = warehouse.data_fingerprint()
     rows = warehouse.rows(
         """
         select run_id, model_name, parameters, is_default, chosen_at
         from ml.model_settings
-        where data_fingerprint = ? and chosen_at = (
-            select max(chosen_at) from ml.model_settings where data_fingerprint = ?
+        where data_fingerprint = ? and (model_name, chosen_at) in (
+            select model_name, max(chosen_at) from ml.model_settings
+            where data_fingerprint = ? group by model_name
         )
-        order by model_name
+        order by chosen_at desc, model_name
         """,
         [fingerprint, fingerprint],
     )
     if not rows:
         return shipped()
-    (default,) = (name for _, name, _, is_default, _ in rows if is_default)
+    run_id, *_, chosen_at = rows[0]
+    (default,) = (row[1] for row in rows if row[0] == run_id and row[3])
     found = {name: json.loads(text) for _, name, text, _, _ in rows}
-    search = f"search {rows[0][0]} of {rows[0][4]:%Y-%m-%d}"
+    search = f"search {run_id} of {chosen_at:%Y-%m-%d}"
     return ChosenSettings.complete(
-        # what this search did not look at stays as it was
+        # what no search looked at stays as it is shipped
         shipped().parameters | found,
         default,
         f"{search} on this data",

@@ -21,7 +21,9 @@ class Recipe:
     Attributes
     ----------
     parameters
-        What the model's constructor takes, without the seed.
+        What the model's constructor takes, without the seed and without what is None:
+        that stands for a hyper-parameter that is not used, so that the recipe stays the
+        one it was before there was such a hyper-parameter.
     """
 
     model_name: str
@@ -40,7 +42,11 @@ class Recipe:
 
 def recipe_of(model: PurchaseModel) -> Recipe:
     """Return the recipe by which a model is, or was, fitted."""
-    parameters = {k: v for k, v in model.parameters().items() if k != SEED}
+    parameters = {
+        name: value
+        for name, value in model.parameters().items()
+        if name != SEED and value is not None
+    }
     return Recipe(model.name, parameters)
 
 

@@ -3,12 +3,13 @@
 Fits each setting on the earlier target weeks before 2012-04-15 and judges it by the
 mean MAP@10 of the last four of them; the weeks that are reported are never looked at.
 The settings chosen before come first, then the models' defaults, then what Optuna's
-TPE sampler proposes. Each model's best two go into a final: each of the last eight of
-these weeks is predicted from the weeks before it. Of the winners, the fewest models are
-averaged that are as good as any of their blends on these weeks, or nearly. The blend is
-the default if it beats the best model by a paired interval above zero. Record and
-choice go to ml.hyperparameter_search and ml.model_settings; `python -m ml.train` takes
-the latest choice made on the same files.
+TPE sampler proposes. The best of these has to beat the ones chosen before in a final:
+each of the last eight of these weeks is predicted from the weeks before it. Of the
+winners, the fewest models are averaged that are as good as any of their blends on these
+weeks, or nearly, and no worse than one of them alone. The blend is the default if it
+beats the best model by a paired interval above zero. Record and choice go to
+ml.hyperparameter_search and ml.model_settings; `python -m ml.train` takes the latest
+choice made on the same files.
 """
 
 from __future__ import annotations
@@ -44,9 +45,10 @@ from ml.warehouse import Warehouse, open_warehouse
 
 EXAMPLE = "example: python -m ml.search --trials 20"
 N_TRIALS = 10
-#: Settings of a model that are tried on more weeks, with a fit for each of these. One
-#: fit and four weeks tell a good setting from a bad one, but not from a lucky one.
-N_FINALISTS = 2
+#: The number of the setting that was chosen before.
+INCUMBENT = 1
+#: Settings that are drawn at random before Optuna learns from what came of them.
+N_RANDOM_TRIALS = 4
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ def search(
     before = read_chosen(warehouse)
     found = Search(fitting, judged, blending_weeks(cutoffs))
     ((n_users,),) = warehouse.rows("select count(*) from core.dim_users")
-    found.finalists = {name: {1: before.parameters[name]} for name in names}
+    found.finalists = {name: {INCUMBENT: before.parameters[name]} for name in names}
     if n_trials:
         _search_settings(warehouse, found, n_trials, n_users, random_state)
     else:
@@ -237,11 +239,17 @@ def _search_model(
     n_users: int,
     random_state: int,
 ) -> None:
-    tried: dict[int, tuple[float, dict]] = {}
+    seen: dict[str, float] = {}
+    newcomers: dict[int, dict] = {}
+    means: dict[int, float] = {}
 
     def judge(setting: int, parameters: dict) -> float:
+        model = build(name, parameters | SEARCH_ONLY, random_state)
+        everything = parameters_text(model.parameters())
+        if everything in seen:
+            return seen[everything]
         started = time.perf_counter()
-        model = build(name, parameters | SEARCH_ONLY, random_state).fit(training)
+        model.fit(training)
         seconds = time.perf_counter() - started
         values = [
             float(week.average_precision(model).sum() / n_users) for week in weeks
@@ -250,23 +258,27 @@ def _search_model(
             Trial(name, setting, parameters, week.cutoff, value, seconds)
             for week, value in zip(weeks, values, strict=True)
         ]
-        mean = float(np.mean(values))
-        tried[setting] = mean, parameters
+        mean = seen[everything] = means[setting] = float(np.mean(values))
+        newcomers[setting] = parameters
         note(f"{setting}:{mean:.5f}")
         return mean
 
-    judge(1, found.finalists[name][1])
+    judge(INCUMBENT, found.finalists[name][INCUMBENT])
+    newcomers.clear()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        direction="maximize", sampler=optuna.samplers.TPESampler(seed=random_state)
+    sampler = optuna.samplers.TPESampler(
+        n_startup_trials=N_RANDOM_TRIALS, seed=random_state
     )
+    study = optuna.create_study(direction="maximize", sampler=sampler)
     study.enqueue_trial(SPACES[name].defaults)
     study.optimize(
-        lambda trial: judge(trial.number + 2, SPACES[name](trial)), n_trials=n_trials
+        lambda trial: judge(INCUMBENT + 1 + trial.number, SPACES[name](trial)),
+        n_trials=n_trials,
     )
-    # the first of equals
-    best = sorted(tried, key=lambda setting: -tried[setting][0])[:N_FINALISTS]
-    found.finalists[name] = {setting: tried[setting][1] for setting in sorted(best)}
+    if newcomers:
+        # the first of equals
+        best = max(newcomers, key=means.__getitem__)
+        found.finalists[name][best] = newcomers[best]
 
 
 def _label(name: str, setting: int) -> str:

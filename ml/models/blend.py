@@ -1,4 +1,4 @@
-"""A weighted mean of other models' probabilities."""
+"""The mean of other models' probabilities."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ LEAST, MOST = float(np.finfo(np.float32).tiny), 1 - 1e-9
 
 
 class Blend(PurchaseModel):
-    """The weighted mean of its members' probabilities.
+    """The mean of its members' probabilities.
 
     Where members disagree about a rare purchase, the mean of log-odds would be nearer
     to the lowest of them. How many buy a coupon that is nearly free is known so badly
     that members often disagree.
 
-    The weights are hyper-parameters: ``python -m ml.search`` chooses them on weeks
-    that the members had not learned from.
+    Its members are a hyper-parameter: ``python -m ml.search`` chooses them on weeks that
+    they had not learned from, and gives all of them the same weight.
 
     Parameters
     ----------

@@ -13,6 +13,7 @@ from warehouses import World
 
 from ml import promote, settings
 from ml.challenge import Verdict, judge, weeks_to_judge
+from ml.recipes import recipe_from
 from ml.warehouse import WarehouseError
 
 WEEKS = [dt.date(2012, 6, 3), dt.date(2012, 6, 10)]
@@ -83,6 +84,17 @@ def test_the_last_weeks_are_judged_if_weeks_before_them_are_left():
     assert weeks_to_judge(labelled, 2) == [dt.date(2012, 6, 10), dt.date(2012, 6, 17)]
     with pytest.raises(WarehouseError, match="only 2 labelled weeks have 2 before"):
         weeks_to_judge(labelled, 3)
+
+
+def test_what_is_not_used_is_no_part_of_a_recipe():
+    recipe = recipe_from("lightgbm_binary", {})
+    # as it was before trees had half-lives: whoever was promoted then is the same still
+    assert recipe.recipe_id == "lightgbm_binary-f22961b2"
+    assert recipe == recipe_from("lightgbm_binary", {"half_life_weeks": None})
+    other = recipe_from("lightgbm_binary", {"half_life_weeks": 8})
+    assert other.recipe_id != recipe.recipe_id
+    for parameters in (recipe.parameters, other.parameters):
+        assert recipe_from("lightgbm_binary", parameters).parameters == parameters
 
 
 @pytest.fixture(scope="module")

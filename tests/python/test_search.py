@@ -116,7 +116,11 @@ class Guess(Popularity):
     right = 0.3
 
     def __init__(self, C: float, n: int, fit_probability: bool) -> None:
-        self.C = C
+        self.C, self.n = C, n
+
+    def parameters(self):
+        """Return the settings."""
+        return {"C": self.C, "n": self.n}
 
     def predict(self, features):
         """Return the cosine, or its opposite."""
@@ -133,9 +137,10 @@ def judged_week(day: dt.date, cosine: list[list[float]], bought: list[int]):
     return JudgedWeek(day, np.arange(len(bought), dtype=np.int32), features, labels)
 
 
-def test_the_best_means_over_the_weeks_go_into_the_final(monkeypatch):
-    # the first is what was chosen before
-    tried = [0.1, 0.3, 0.5, 0.3]
+def test_the_best_mean_over_the_weeks_meets_what_was_chosen_before(monkeypatch):
+    # the first is what was chosen before; the last two are as good as the second, and
+    # the very last is the second
+    tried = [(0.1, 0), (0.3, 1), (0.5, 2), (0.3, 3), (0.3, 1)]
     fitted = []
 
     def build_guess(name, parameters, random_state):
@@ -145,8 +150,7 @@ def test_the_best_means_over_the_weeks_go_into_the_final(monkeypatch):
     monkeypatch.setattr(search, "build", build_guess)
 
     space = Space(
-        # the fourth setting is as good as the second
-        lambda trial: {"C": tried[trial.number + 1], "n": trial.number + 1},
+        lambda trial: dict(zip(("C", "n"), tried[trial.number + 1], strict=True)),
         {},
     )
     monkeypatch.setitem(SPACES, "logistic_regression", space)
@@ -157,9 +161,9 @@ def test_the_best_means_over_the_weeks_go_into_the_final(monkeypatch):
         judged_week(sunday(6), [[0.9, 0.5, 0.1]], [0]),
     ]
     found = Search([sunday(0)], [sunday(5), sunday(6)], [])
-    found.finalists["logistic_regression"] = {1: {"C": tried[0], "n": 0}}
+    found.finalists["logistic_regression"] = {1: {"C": 0.1, "n": 0}}
     search._search_model(
-        found, "logistic_regression", 3, make_training_set(), judged, 4, 0
+        found, "logistic_regression", 4, make_training_set(), judged, 4, 0
     )
     # week 5: (1 + 1/2) / 4, week 6: 1 / 4; wrong: (1/3 + 1/2) / 4 and (1/3) / 4
     values = {
@@ -167,17 +171,33 @@ def test_the_best_means_over_the_weeks_go_into_the_final(monkeypatch):
     }
     assert values == {
         (setting, day): (c, pytest.approx(right if c == 0.3 else wrong))
-        for setting, c in enumerate(tried, start=1)
+        for setting, (c, _) in enumerate(tried[:4], start=1)
         for day, right, wrong in (
             (sunday(5), 3 / 8, 5 / 24),
             (sunday(6), 1 / 4, 1 / 12),
         )
     }
     assert found.finalists == {
-        "logistic_regression": {2: {"C": 0.3, "n": 1}, 4: {"C": 0.3, "n": 3}}
+        "logistic_regression": {1: {"C": 0.1, "n": 0}, 2: {"C": 0.3, "n": 1}}
     }
     # the search needs the order alone, and that setting is not handed on
-    assert [parameters["fit_probability"] for _, parameters in fitted] == [False] * 4
+    assert [parameters["fit_probability"] for _, parameters in fitted] == [False] * 5
+
+
+def test_without_another_setting_there_is_no_final(monkeypatch):
+    monkeypatch.setattr(
+        search, "build", lambda name, parameters, _: Guess(**parameters)
+    )
+    space = Space(lambda trial: {"C": 0.3, "n": 0}, {})
+    monkeypatch.setitem(SPACES, "logistic_regression", space)
+    judged = [judged_week(sunday(5), [[0.9, 0.5]], [0])]
+    found = Search([sunday(0)], [sunday(5)], [])
+    found.finalists["logistic_regression"] = {1: {"C": 0.3, "n": 0}}
+    search._search_model(
+        found, "logistic_regression", 3, make_training_set(), judged, 1, 0
+    )
+    assert found.finalists == {"logistic_regression": {1: {"C": 0.3, "n": 0}}}
+    assert [t.setting for t in found.trials] == [1]
 
 
 # --- the final
@@ -317,11 +337,27 @@ def test_the_latest_search_on_the_same_files_is_taken(warehouse):
     assert found.default_model == "logistic_regression"
     assert found.source == "search late of 2012-07-02 on this data"
     assert found.settings_record == {"from": "search late of 2012-07-02"}
-    # what the search did not touch stays as it is shipped
+    # what no search touched stays as it is shipped
     assert found.parameters["lightgbm_binary"] != {}
     assert (
         found.parameters["lightgbm_binary"] == shipped().parameters["lightgbm_binary"]
     )
+
+
+def test_what_a_search_did_not_look_at_stays_as_an_earlier_one_chose_it(warehouse):
+    choose(warehouse, "early", 1, "these", 0.1)
+    warehouse.rows(
+        "insert into ml.model_settings values (?, ?, ?, ?, ?, ?)",
+        [
+            *("late", "lightgbm_binary", '{"n_trees": 7}'),
+            *(True, "these", dt.datetime(2012, 7, 2)),
+        ],
+    )
+    found = read_chosen(warehouse)
+    assert found.parameters["logistic_regression"] == {"C": 0.1}
+    assert found.parameters["lightgbm_binary"] == {"n_trees": 7}
+    assert found.default_model == "lightgbm_binary"
+    assert found.source == "search late of 2012-07-02 on this data"
 
 
 def test_without_a_search_on_these_files_the_shipped_settings_are_taken(warehouse):
@@ -340,7 +376,9 @@ def searchable(sample_world, tmp_path, monkeypatch) -> Path:
     shutil.copy(sample_world.database, database)
     monkeypatch.setenv("PONPARE_DB", str(database))
     monkeypatch.setenv("PONPARE_DATA_DIR", str(sample_world.data_dir))
-    space = Space(lambda trial: {"hidden": [4], "n_epochs": 1, "n_networks": 1}, {})
+    space = Space(
+        lambda trial: {"hidden": [4 + trial.number], "n_epochs": 1, "n_networks": 1}, {}
+    )
     monkeypatch.setitem(SPACES, "neural_network", space)
     # two weeks tell as much as eight of how a week is predicted
     monkeypatch.setattr(blending, "N_BLENDING_WEEKS", 2)
@@ -380,7 +418,7 @@ def test_a_search_publishes_what_training_takes(searchable, tmp_path, monkeypatc
     # what was chosen before, the defaults and one proposal
     assert trials == [
         *[("map_at_10", name, 3, 4, 12, True, True) for name in models],
-        # the best two of them on the weeks that the blend is chosen on
+        # the first and the best other one on the weeks that the blend is chosen on
         *[("map_at_10_refitted", name, 2, 2, 4, True, True) for name in models],
     ]
     assert chosen_rows == [

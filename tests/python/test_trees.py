@@ -78,6 +78,20 @@ def test_earlier_weeks_count_less(half_life_weeks, high):
     )
 
 
+@pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg"])
+def test_a_ranking_follows_the_later_of_two_weeks(objective):
+    rows = [{"price": price} for price in [1.0] * 5 + [5.0] * 5] * 2
+    cheap, dear = [1] * 5 + [0] * 5, [0] * 5 + [1] * 5
+    for label, is_dear_first in ((cheap + dear, True), (dear + cheap, False)):
+        training = training_of(rows, label, make_contract(("price",)))
+        training.cutoff[:10] -= np.timedelta64(28, "D")
+        settings = ONE_TREE | {"objective": objective, "half_life_weeks": 1}
+        model = RankingTrees(**settings).fit(training)
+        of_cheap, *_, of_dear = model.ranking(training.features)
+        assert of_cheap != of_dear
+        assert (of_dear > of_cheap) == is_dear_first
+
+
 def test_null_is_a_value_of_its_own():
     contract = make_contract(("days",))
     training = training_of(*ten_each("days", None, 1.0, 9, 1), contract)
