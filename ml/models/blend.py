@@ -30,8 +30,8 @@ class Blend(PurchaseModel):
     to the lowest of them. How many buy a coupon that is nearly free is known so badly
     that members often disagree.
 
-    Its members are a hyper-parameter: ``python -m ml.search`` chooses them on weeks that
-    they had not learned from, and gives all of them the same weight.
+    Its members are a hyper-parameter: ``python -m ml.search`` chooses them on weeks
+    that they had not learned from, and gives all of them the same weight.
 
     Parameters
     ----------
