@@ -240,8 +240,7 @@ def _search_model(
     random_state: int,
 ) -> None:
     seen: dict[str, float] = {}
-    newcomers: dict[int, dict] = {}
-    means: dict[int, float] = {}
+    tried: dict[int, tuple[float, dict]] = {}
 
     def judge(setting: int, parameters: dict) -> float:
         model = build(name, parameters | SEARCH_ONLY, random_state)
@@ -258,13 +257,12 @@ def _search_model(
             Trial(name, setting, parameters, week.cutoff, value, seconds)
             for week, value in zip(weeks, values, strict=True)
         ]
-        mean = seen[everything] = means[setting] = float(np.mean(values))
-        newcomers[setting] = parameters
+        mean = seen[everything] = float(np.mean(values))
+        tried[setting] = mean, parameters
         note(f"{setting}:{mean:.5f}")
         return mean
 
     judge(INCUMBENT, found.finalists[name][INCUMBENT])
-    newcomers.clear()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(
         n_startup_trials=N_RANDOM_TRIALS, seed=random_state
@@ -275,10 +273,11 @@ def _search_model(
         lambda trial: judge(INCUMBENT + 1 + trial.number, SPACES[name](trial)),
         n_trials=n_trials,
     )
+    newcomers = [setting for setting in tried if setting != INCUMBENT]
     if newcomers:
         # the first of equals
-        best = max(newcomers, key=means.__getitem__)
-        found.finalists[name][best] = newcomers[best]
+        best = max(newcomers, key=lambda setting: tried[setting][0])
+        found.finalists[name][best] = tried[best][1]
 
 
 def _label(name: str, setting: int) -> str:
@@ -302,22 +301,23 @@ def _choose_settings(
     """Take each model's best finalist; return the weeks with its scores alone."""
     taken = {}
     for name, finalists in found.finalists.items():
-        best = -1.0
-        for setting, parameters in finalists.items():
-            label = _label(name, setting)
-            values = map_at_10(weeks, [label], n_users)
-            if len(finalists) > 1:
-                found.trials += [
-                    Trial(
-                        *(name, setting, parameters, week.cutoff, value),
-                        week.fit_seconds[label],
-                        "map_at_10_refitted",
-                    )
-                    for week, value in zip(weeks, values, strict=True)
-                ]
-            if np.mean(values) > best:
-                best = float(np.mean(values))
-                taken[name], found.parameters[name] = label, parameters
+        values = {
+            setting: map_at_10(weeks, [_label(name, setting)], n_users)
+            for setting in finalists
+        }
+        if len(finalists) > 1:
+            found.trials += [
+                Trial(
+                    *(name, setting, finalists[setting], week.cutoff, value),
+                    week.fit_seconds[_label(name, setting)],
+                    "map_at_10_refitted",
+                )
+                for setting, of_setting in values.items()
+                for week, value in zip(weeks, of_setting, strict=True)
+            ]
+        # the first of equals
+        best = max(values, key=lambda setting: np.mean(values[setting]))
+        taken[name], found.parameters[name] = _label(name, best), finalists[best]
     return [
         replace(week, scores={name: week.scores[taken[name]] for name in taken})
         for week in weeks
