@@ -338,23 +338,13 @@ def read_training_set(
     )
     start = 0
     for cutoff in sorted(cutoffs):
-        week = warehouse.table(query, [cutoff]).combine_chunks()
-        user_id, coupon_id = (
-            week[name].to_numpy() for name in ("user_id", "coupon_id")
-        )
-        order = np.lexsort((places_of(coupons, coupon_id), places_of(users, user_id)))
-        rows = slice(start, start + len(order))
-        start += len(order)
-        features = encode(week, contract)
-        training.features.values[rows] = features.values[order]
-        training.features.scores[rows] = features.scores[order]
-        training.label[rows] = week["label"].to_numpy()[order]
-        training.weight[rows] = week["weight"].to_numpy()[order]
+        week = warehouse.table(query, [cutoff])
+        rows = slice(start, start + len(week))
+        _fill_in(training, rows, week, users, coupons)
         training.cutoff[rows] = np.datetime64(cutoff)
-        training.user_id[rows] = user_id[order]
-        training.coupon_id[rows] = coupon_id[order]
-        if training.viewed is not None:
-            training.viewed[rows] = week["is_viewed"].to_numpy()[order]
+        start = rows.stop
+        # the week to come needs its room
+        del week
     if start != n_rows:
         raise RuntimeError(
             f"{contract.training_mart} holds {start:,} pairs, expected {n_rows:,} as "
@@ -368,6 +358,28 @@ def read_training_set(
     # models are fitted next, and need the room
     warehouse.release_memory()
     return training
+
+
+def _fill_in(
+    training: TrainingSet,
+    rows: slice,
+    week: pa.Table,
+    users: np.ndarray,
+    coupons: np.ndarray,
+) -> None:
+    """Write the pairs of a week, in the order of users and coupons, all but its day."""
+    week = week.combine_chunks()
+    user_id, coupon_id = (week[name].to_numpy() for name in ("user_id", "coupon_id"))
+    order = np.lexsort((places_of(coupons, coupon_id), places_of(users, user_id)))
+    features = encode(week, training.features.contract)
+    training.features.values[rows] = features.values[order]
+    training.features.scores[rows] = features.scores[order]
+    training.label[rows] = week["label"].to_numpy()[order]
+    training.weight[rows] = week["weight"].to_numpy()[order]
+    training.user_id[rows] = user_id[order]
+    training.coupon_id[rows] = coupon_id[order]
+    if training.viewed is not None:
+        training.viewed[rows] = week["is_viewed"].to_numpy()[order]
 
 
 def has_views(warehouse: Warehouse) -> bool:

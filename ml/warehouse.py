@@ -237,9 +237,10 @@ class Warehouse:
         return built == [(project_fingerprint,)]
 
     def release_memory(self) -> None:
-        """Give back what the engine keeps of the tables it has read."""
+        """Give back what the engine and Arrow keep of the tables that were read."""
         for limit in ("100MB", settings.memory_limit()):
             self.connection.execute(f"set memory_limit = '{limit}'")
+        pa.default_memory_pool().release_unused()
 
     @contextmanager
     def registered(self, name: str, table: pa.Table) -> Iterator[None]:

@@ -65,12 +65,10 @@ class Logistic(RankedModel):
         features = training.features
         self.encoder_ = LinearEncoder(missing=self.missing).fit(features)
         self._place_columns()
-        inputs = self.encoder_.transform(features)
-        self.center_ = np.einsum("i,ij->j", weight / weight.sum(), inputs)
+        design = self._design(features)
+        n_inputs = len(self.encoder_.sources_)
+        self.center_ = np.einsum("i,ij->j", weight / weight.sum(), design[:, :n_inputs])
         self.center_ = self.center_.astype(np.float32)
-        design = self._design(inputs, features.column_codes(CROSS_FEATURE))
-        n_inputs = inputs.shape[1]
-        del inputs
         # a negative weighs on average as much as a positive
         weight = np.where(training.label, 1.0, weight / weight[~training.label].mean())
         with warnings.catch_warnings():
@@ -168,19 +166,19 @@ class Logistic(RankedModel):
             state["crossed_coefficients"], dtype=np.float32
         ).reshape(self._n_genres(), len(self.crossed_columns_))
 
-    def _design(self, inputs: np.ndarray, genres: np.ndarray) -> np.ndarray:
+    def _design(self, features: Features) -> np.ndarray:
         """Return the inputs, then those crossed with the genre in a block for each."""
-        n_rows, n_inputs = inputs.shape
-        crossed = self.crossed_columns_
-        design = np.zeros(
-            (n_rows, n_inputs + self._n_genres() * len(crossed)), dtype=np.float32
-        )
-        design[:, :n_inputs] = inputs
+        n_inputs, crossed = len(self.encoder_.sources_), self.crossed_columns_
+        n_columns = n_inputs + self._n_genres() * len(crossed)
+        design = np.zeros((len(features), n_columns), dtype=np.float32)
+        for rows, inputs in self.encoder_.blocks(features):
+            design[rows, :n_inputs] = inputs
+        genres = features.column_codes(CROSS_FEATURE)
         for genre in range(self._n_genres()):
             rows = np.flatnonzero(genres == genre)
             start = n_inputs + genre * len(crossed)
             block = design[:, start : start + len(crossed)]
-            block[rows] = inputs[np.ix_(rows, crossed)]
+            block[rows] = design[np.ix_(rows, crossed)]
         return design
 
     def _n_genres(self) -> int:
