@@ -194,6 +194,9 @@ def real_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def real_world(real_dir, tmp_path_factory) -> World:
-    """Marts of the real files."""
-    database = tmp_path_factory.mktemp("real") / "real.duckdb"
-    return build_marts(World(real_dir, database))
+    """Marts of the real files. Tests may write to it, none rebuilds it."""
+    made = made_once(
+        *(tmp_path_factory, "real"),
+        lambda directory: build_marts(World(real_dir, directory / "real.duckdb")),
+    )
+    return own_copy(World(real_dir, made / "real.duckdb"), tmp_path_factory)
