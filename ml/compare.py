@@ -1,9 +1,10 @@
 """Compare ways to fit a model, on the weeks that choices are made on.
 
-Two questions: learning_curve (are there enough weeks and users?) and missing_values
-(what stands in place of a null?). Fits each option on the earlier target weeks before
-2012-04-15, judges it by MAP@10 over all users on the last four of them, and never looks
-at the weeks that are reported. Writes to ml.comparisons.
+Three questions: learning_curve (are there enough weeks and users?), missing_values
+(what stands in place of a null?) and members (is each model of the blend of use?). Fits
+each option on the earlier target weeks before 2012-04-15, judges it by MAP@10 over all
+users on the last four of them, and never looks at the weeks that are reported. Writes
+to ml.comparisons.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from ml.comparison_page import Section, text, with_section
 from ml.files import write_whole
 from ml.judged import read_judged_week, selection_weeks
 from ml.markdown import data_title
-from ml.models import build
-from ml.models.blend import MEMBERS
+from ml.models import MODELS, build
+from ml.models.blend import MEMBERS, Blend
 from ml.pairs import in_order_of_hashes, read_contract, read_training_set
 from ml.progress import step
 from ml.publish import insert_rows
@@ -42,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--models",
         nargs="+",
-        choices=MEMBERS,
+        choices=MODELS,
         metavar="MODEL",
-        help=f"of {', '.join(MEMBERS)} (default: two that the question is meant for)",
+        help=f"of {', '.join(MODELS)} (default: those that the question is meant for)",
     )
     cli.add_seed(parser)
     parser.add_argument(
@@ -81,7 +82,7 @@ def run_comparison(options: argparse.Namespace) -> Section:
         fingerprint = warehouse.data_fingerprint()
         fitting, judged = selection_weeks(warehouse.cutoffs())
         chosen = read_chosen(warehouse).parameters
-        parameters = {name: chosen[name] | SEARCH_ONLY for name in names}
+        parameters = {name: _to_compare(name, chosen) for name in names}
         fits = _fit(warehouse, fitting, judged, options, parameters)
     section = Section(
         question=options.question,
@@ -133,9 +134,22 @@ def _fit(
                     weeks,
                     user_ids,
                 )
-                for option in QUESTIONS[options.question].options(len(fitting))
+                for option in QUESTIONS[options.question].options(
+                    len(fitting), of_model
+                )
             ]
     return fits
+
+
+def _to_compare(name: str, chosen: Mapping[str, dict]) -> dict:
+    """Return a model's hyper-parameters, without the curve where it changes no order.
+
+    A blend needs its members' curves, and settings of those that it may get as well.
+    """
+    if name == Blend.name:
+        return chosen[name] | {"parameters_of": {m: chosen[m] for m in MEMBERS}}
+    has_curve = SEARCH_ONLY.keys() <= MODELS[name]().parameters().keys()
+    return chosen[name] | (SEARCH_ONLY if has_curve else {})
 
 
 def _publish(

@@ -47,11 +47,8 @@ class Section:
 
 def answers(section: Section) -> list[str]:
     """Return the answer of each model in one sentence, told by the numbers alone."""
-    answer = {"learning_curve": enough_data, "missing_values": best_filling}
-    return [
-        answer[section.question](name, outcomes)
-        for name, outcomes in section.outcomes.items()
-    ]
+    answer = enough_data if section.question == "learning_curve" else best_option
+    return [answer(name, outcomes) for name, outcomes in section.outcomes.items()]
 
 
 def enough_data(model_name: str, outcomes: Sequence[Outcome]) -> str:
@@ -92,7 +89,7 @@ def enough_data(model_name: str, outcomes: Sequence[Outcome]) -> str:
     return f"{model_name}: {'; '.join(said)}."
 
 
-def best_filling(model_name: str, outcomes: Sequence[Outcome]) -> str:
+def best_option(model_name: str, outcomes: Sequence[Outcome]) -> str:
     """Say which options are clearly better or worse than the first."""
     default = outcomes[0].fit.option.name
     said = []

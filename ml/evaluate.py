@@ -177,12 +177,13 @@ def evaluate(
             Metric(name, *row)
             for row in (
                 *_ranking_rows(
-                    ranking, precision, labels, context, counts, of_candidates
+                    *(scores, ranking, precision, labels),
+                    *(context, counts, of_candidates),
                 ),
                 _mean_row("above_100_yen", per_user.dear_precision[name], counts),
                 *_unviewed_rows(scores, labels, context, counts),
                 *_probability_rows(scores, labels, of_candidates),
-                *_confusion_rows(scores, labels, thresholds[name]),
+                *_confusion_rows(scores, labels, thresholds[name], of_candidates),
                 *_curve_rows(scores, labels),
                 *_sample_rows(grid),
             )
@@ -235,6 +236,7 @@ def _unviewed_rows(
 
 
 def _ranking_rows(
+    scores: np.ndarray,
     ranking: np.ndarray,
     precision: np.ndarray,
     labels: np.ndarray,
@@ -254,6 +256,14 @@ def _ranking_rows(
         "recall_at_10",
         "buyers",
         *metrics.ratio_interval(recall, is_buyer.astype(float), of_candidates),
+    )
+    auc = metrics.auc_within_user(scores, labels)
+    yield (
+        "auc_within_user",
+        "buyers",
+        *metrics.ratio_interval(
+            np.nan_to_num(auc), (~np.isnan(auc)).astype(float), of_candidates
+        ),
     )
     for name, members in context.user_slices.items():
         yield (
@@ -287,6 +297,7 @@ def _probability_rows(
     histogram = metrics.ScoreHistogram(scores, labels)
     for name, interval in histogram.intervals(counts).items():
         yield (name, "all", *interval)
+    yield ("auc_bin_scores", "sample", histogram.n_scores_for_bins)
     pairs = np.full(len(labels), labels.shape[1], dtype=float)
     for name, sums in (
         ("log_loss", metrics.log_loss_sums(scores, labels)),
@@ -302,23 +313,29 @@ def _probability_rows(
 
 
 def _confusion_rows(
-    scores: np.ndarray, labels: np.ndarray, threshold: float
+    scores: np.ndarray, labels: np.ndarray, threshold: float, counts: np.ndarray
 ) -> Iterator[tuple]:
     predicted = scores >= threshold
-    true_positives = int((predicted & labels).sum())
-    false_positives = int(predicted.sum()) - true_positives
-    false_negatives = int(labels.sum()) - true_positives
+    found, named, bought = (
+        of_pairs.sum(axis=1).astype(float)
+        for of_pairs in (predicted & labels, predicted, labels)
+    )
+    true_positives = int(found.sum())
+    false_positives = int(named.sum()) - true_positives
+    false_negatives = int(bought.sum()) - true_positives
     true_negatives = labels.size - true_positives - false_positives - false_negatives
-    named = true_positives + false_positives
-    bought = true_positives + false_negatives
     yield ("threshold", "all", threshold)
     yield ("true_positives", "all", true_positives)
     yield ("false_positives", "all", false_positives)
     yield ("false_negatives", "all", false_negatives)
     yield ("true_negatives", "all", true_negatives)
-    yield ("precision", "all", true_positives / named if named else float("nan"))
-    yield ("recall", "all", true_positives / bought if bought else float("nan"))
-    yield ("f1", "all", 2 * true_positives / max(named + bought, 1))
+    for name, numerator, denominator in (
+        ("precision", found, named),
+        ("recall", found, bought),
+        ("f1", 2 * found, named + bought),
+    ):
+        interval = metrics.ratio_interval(numerator, denominator, counts)
+        yield (name, "all", *interval)
 
 
 def _curve_rows(scores: np.ndarray, labels: np.ndarray) -> Iterator[tuple]:

@@ -15,6 +15,7 @@ from ml.chosen import parameters_text
 from ml.evaluate import Metric, PerUser, evaluate, read_context
 from ml.grid import ScoredGrid, joined, score_grid
 from ml.latency import ranking_latency_ms
+from ml.mart_values import WeekValues
 from ml.models import MODELS, build
 from ml.models.base import Predictor
 from ml.models.blend import Blend
@@ -49,6 +50,10 @@ class Fitted:
     ----------
     averages : ndarray, shape (number of numeric features,)
         Mean of each numeric feature over the training pairs, nulls left out.
+    last_week
+        What all features were in the last of the weeks; None if that is not known.
+    n_threshold_pairs
+        Training pairs that the thresholds were chosen on.
     thresholds
         Per model the probability that parts bought from not bought best (F1).
     """
@@ -60,6 +65,8 @@ class Fitted:
     weeks: list[dt.date]
     n_pairs: int
     averages: np.ndarray
+    last_week: WeekValues | None = None
+    n_threshold_pairs: int = 0
 
     @property
     def in_order(self) -> list[Predictor]:
@@ -163,10 +170,10 @@ def fit_on(
         with step(f"fitting {name} on {len(training):,} pairs") as timed:
             model.fit(training)
         seconds[name] = timed.seconds + sum(seconds[member] for member in adopted)
-    thresholds = {}
+    thresholds, n_threshold_pairs = {}, 0
     if with_thresholds:
         with step("choosing thresholds"):
-            thresholds = _thresholds(models, training, random_state)
+            thresholds, n_threshold_pairs = _thresholds(models, training, random_state)
     return Fitted(
         dict(models),
         seconds,
@@ -175,6 +182,8 @@ def fit_on(
         [week.item() for week in np.unique(training.cutoff)],
         len(training),
         np.array([_average(values) for values in training.features.numeric.T]),
+        WeekValues.of_last_week(training),
+        n_threshold_pairs,
     )
 
 
@@ -239,6 +248,10 @@ def measure(
                 latency |= ranking_latency_ms(
                     warehouse, contract, grid.candidates, models
                 )
+    measured += [
+        Metric(name, "threshold_pairs", "sample", fitted.n_threshold_pairs)
+        for name in fitted.thresholds
+    ]
     rows = [
         model_row(fitted, name)
         | {
@@ -272,15 +285,17 @@ def model_row(fitted: Fitted, name: str) -> dict:
 
 def _thresholds(
     models: Mapping[str, Predictor], training: TrainingSet, random_state: int
-) -> dict[str, float]:
+) -> tuple[dict[str, float], int]:
+    """Return each model's threshold, and on how many pairs they were chosen."""
     everything = np.ones(len(training), dtype=bool)
     pairs, weight = thin_negatives(training, everything, THRESHOLD_ROWS, random_state)
-    return {
+    chosen = {
         name: metrics.best_f1_threshold(
             model.predict_in_chunks(pairs.features), pairs.label, weight
         )
         for name, model in models.items()
     }
+    return chosen, len(pairs)
 
 
 def _average(values: np.ndarray) -> float:

@@ -7,6 +7,7 @@ of them, and so that differences between models are paired.
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import rankdata
 
 TOP_K = 10
 #: Samples that an interval is taken of.
@@ -81,6 +82,26 @@ def recall(ranking: np.ndarray, labels: np.ndarray, k: int = TOP_K) -> np.ndarra
     return np.divide(hits, bought, out=np.full(len(labels), np.nan), where=bought > 0)
 
 
+def auc_within_user(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the AUC among each user's own coupons, shape (n_users,).
+
+    The share of pairs of a bought and another coupon of which the bought one has the
+    higher score; ties count half. NaN for a user who bought nothing or everything.
+    """
+    n_bought = labels.sum(axis=1)
+    n_others = labels.shape[1] - n_bought
+    found = np.full(len(labels), np.nan)
+    known = np.flatnonzero((n_bought > 0) & (n_others > 0))
+    if len(known):
+        ranks = rankdata(scores[known], axis=1)
+        bought = n_bought[known]
+        # least that the ranks of so many coupons sum to
+        least = bought * (bought + 1) / 2
+        above = (ranks * labels[known]).sum(axis=1) - least
+        found[known] = above / (bought * n_others[known])
+    return found
+
+
 def bootstrap_counts(n_users: int, n_samples: int, random_state: int) -> np.ndarray:
     """How often each user is drawn in each bootstrap sample.
 
@@ -146,7 +167,13 @@ class ScoreHistogram:
 
     AUC and PR-AUC over millions of pairs are taken from the bins: exact up to ties
     within a bin. Edges are quantiles of the positives' and of all scores, so that the
-    resolution is finest where positives are.
+    resolution is finest where positives are. Those of all scores are taken from about
+    a million of them, evenly spread.
+
+    Attributes
+    ----------
+    n_scores_for_bins : int
+        Scores that these quantiles were taken from.
 
     Parameters
     ----------
@@ -160,7 +187,9 @@ class ScoreHistogram:
         levels = np.linspace(0, 1, n_bins + 1)
         flat = scores.ravel()
         stride = max(1, flat.size // 1_000_000)
-        edges = np.quantile(flat[::stride], levels)
+        spread = flat[::stride]
+        self.n_scores_for_bins = len(spread)
+        edges = np.quantile(spread, levels)
         if labels.any():
             edges = np.concatenate([edges, np.quantile(scores[labels], levels)])
         self.edges = np.unique(edges)[1:]

@@ -27,6 +27,7 @@ from ml.grid import ScoredGrid
 from ml.markdown import table
 from ml.models import MODELS
 from ml.pairs import places_of
+from ml.version import code_version
 from ml.warehouse import Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.oracle_report --data data/seed-1 data/seed-2"
@@ -194,7 +195,7 @@ def tables(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _wide(rows: pd.DataFrame, across: str, value: str) -> pd.DataFrame:
     wide = rows.pivot_table(index="model", columns=across, values=value, sort=False)
-    if across == "sample":
+    if across == "sample" and len(wide.columns) > 1:
         wide["mean"] = wide.mean(axis=1)
     return (
         wide.sort_values(wide.columns[-1], ascending=value == "regret")
@@ -212,9 +213,10 @@ def markdown(rows: pd.DataFrame) -> str:
         "# The models against the oracle",
         "",
         "Written by `make oracle` on synthetic samples whose true purchase intensities "
-        f"are known (users: {sizes}). The oracle ranks by them; no model can do better "
-        "but by luck. A drawn week takes the week's purchases anew from the "
-        f"intensities; figures are means over {DRAWN_WEEKS} of them.",
+        f"are known (users: {sizes}; version {code_version()}). The oracle ranks by "
+        "them; no model can do better but by luck. A drawn week takes the week's "
+        "purchases anew from the intensities; figures are means over "
+        f"{DRAWN_WEEKS} of them.",
     ]
     for title, wide in tables(rows).items():
         head = ["model", *map(str, wide.columns)]

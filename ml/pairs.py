@@ -303,10 +303,38 @@ def read_training_set(
     contract: FeatureContract,
     cutoffs: Sequence[dt.date],
 ) -> TrainingSet:
+    """Read the sampled pairs of some labelled cutoffs, to fit models on them next.
+
+    Raises
+    ------
+    WarehouseError
+        There is no pair of a cutoff, or nothing was bought in any of the weeks.
+    """
+    training = read_labelled_pairs(warehouse, contract, cutoffs)
+    if not training.label.any():
+        raise WarehouseError(
+            f"nobody bought a candidate coupon in the weeks {min(cutoffs)} .. "
+            f"{max(cutoffs)}: there is nothing to learn from. Choose a later --cutoff."
+        )
+    # models are fitted next, and need the room
+    warehouse.release_memory()
+    return training
+
+
+def read_labelled_pairs(
+    warehouse: Warehouse,
+    contract: FeatureContract,
+    cutoffs: Sequence[dt.date],
+) -> TrainingSet:
     """Read the sampled pairs of some labelled cutoffs.
 
     The rows come back in the order of their hashes, whatever order the engine used and
     whatever keys they have.
+
+    Raises
+    ------
+    WarehouseError
+        There is no pair of a cutoff.
     """
     users, coupons = (in_order_of_hashes(warehouse, key) for key in ("user", "coupon"))
     sizes = dict(
@@ -350,13 +378,6 @@ def read_training_set(
             f"{contract.training_mart} holds {start:,} pairs, expected {n_rows:,} as "
             "in ml.training_pairs: what is joined to them has lost or doubled keys."
         )
-    if not training.label.any():
-        raise WarehouseError(
-            f"nobody bought a candidate coupon in the weeks {min(cutoffs)} .. "
-            f"{max(cutoffs)}: there is nothing to learn from. Choose a later --cutoff."
-        )
-    # models are fitted next, and need the room
-    warehouse.release_memory()
     return training
 
 

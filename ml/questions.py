@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ml.models import MODELS
+from ml.models.blend import MEMBERS, Blend
 from ml.models.encoding import MISSING
 from ml.pairs import TrainingSet
 
@@ -65,14 +66,14 @@ class Question:
     Attributes
     ----------
     options
-        Returns the options for so many fitting weeks; the others are subtracted from
-        the first.
+        Returns the options for so many fitting weeks and a model's hyper-parameters;
+        the others are subtracted from the first.
     """
 
     title: str
     introduction: str
     models: tuple[str, ...]
-    options: Callable[[int], list[Option]]
+    options: Callable[[int, dict], list[Option]]
     parameters: tuple[str, ...] = ()
 
     def suits(self, model_name: str) -> bool:
@@ -90,8 +91,9 @@ def users_of_share(user_id: np.ndarray, share: float) -> np.ndarray:
     return place < share * 2**32
 
 
-def learning_curve(n_weeks: int) -> list[Option]:
+def learning_curve(n_weeks: int, parameters: dict) -> list[Option]:
     """Return all data, then the last weeks, then shares of the users."""
+    del parameters
     return [
         Option("all", "all weeks and users"),
         *(
@@ -106,12 +108,38 @@ def learning_curve(n_weeks: int) -> list[Option]:
     ]
 
 
-def missing_values(n_weeks: int) -> list[Option]:
+def missing_values(n_weeks: int, parameters: dict) -> list[Option]:
     """Return what a null may become, the models' default first."""
-    del n_weeks
+    del n_weeks, parameters
     return [
         Option("missing", name.replace("_", " "), parameters={"missing": name})
         for name in MISSING
+    ]
+
+
+def members(n_weeks: int, parameters: dict) -> list[Option]:
+    """Return the blend, then it without each of its members and with each other one."""
+    del n_weeks
+    weights = parameters["weights"]
+    weight = max(weights.values())
+    return [
+        Option("members", "as chosen"),
+        *(
+            Option(
+                *("members", f"without {name}"),
+                parameters={"weights": {k: v for k, v in weights.items() if k != name}},
+            )
+            for name in weights
+            if len(weights) > 1
+        ),
+        *(
+            Option(
+                *("members", f"with {name}"),
+                parameters={"weights": weights | {name: weight}},
+            )
+            for name in MEMBERS
+            if name not in weights
+        ),
     ]
 
 
@@ -123,8 +151,16 @@ QUESTIONS = {
         "marts in each case: a user's history and a coupon's record are as long, and "
         "counted over as many users, as they are. Where the pairs are more than a "
         "model's max_rows, it draws among the negatives as always.",
-        ("logistic_regression", "lightgbm_ranking"),
+        (*MEMBERS, Blend.name),
         learning_curve,
+    ),
+    "members": Question(
+        "Does each member of the blend earn its place?",
+        "The published blend, compared with blends of fewer members and of one more. "
+        "The weeks are among those that the members were chosen on.",
+        (Blend.name,),
+        members,
+        ("weights",),
     ),
     "missing_values": Question(
         "What stands in place of a missing value?",

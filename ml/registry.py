@@ -11,6 +11,7 @@ import numpy as np
 
 from ml import settings
 from ml.files import written_whole
+from ml.mart_values import WeekValues
 from ml.models import KNOWN, PurchaseModel
 from ml.warehouse import Column
 
@@ -37,24 +38,34 @@ class SavedModel:
     averages : ndarray of float64, shape (number of numeric features,)
         Mean of each numeric feature over the pairs that the model was fitted on, which
         reasons are measured against; empty if the file has none.
+    last_week
+        What all features were in the last week that the model was fitted on; None in
+        files of older versions.
     """
 
     model: PurchaseModel
     averages: np.ndarray
+    last_week: WeekValues | None = None
 
 
 def save_model(
-    model: PurchaseModel, path: Path, averages: Sequence[float] = ()
+    model: PurchaseModel,
+    path: Path,
+    averages: Sequence[float] = (),
+    last_week: WeekValues | None = None,
 ) -> None:
     """Write a fitted model; an interrupted write leaves no file behind.
 
     Parameters
     ----------
-    averages
+    averages, last_week
         See :class:`SavedModel`.
     """
+    content = _content(model, averages)
+    if last_week is not None:
+        content["last_week"] = last_week.to_dict()
     with written_whole(path) as file:
-        json.dump(_content(model, averages), file)
+        json.dump(content, file)
 
 
 def model_text(model: PurchaseModel, averages: Sequence[float] = ()) -> str:
@@ -123,9 +134,11 @@ def saved_of_text(text: str) -> SavedModel:
 
 def _restored(content: dict) -> SavedModel:
     model_class = KNOWN[content["name"]]
+    last_week = content.get("last_week")
     return SavedModel(
         model_class(**content["parameters"]).restore(content["state"]),
         np.array(content.get("averages", []), dtype=np.float64),
+        None if last_week is None else WeekValues.from_dict(last_week),
     )
 
 

@@ -17,6 +17,7 @@ from ml import cli
 from ml.card import card_rows, write_card
 from ml.champion import champion
 from ml.fitting import Fitted, model_row, score
+from ml.mart_values import changed_features
 from ml.model_files import ModelFile, file_of_run, file_to_score
 from ml.progress import step
 from ml.publish import Run, publish
@@ -26,6 +27,12 @@ from ml.train import choose_cutoff
 from ml.warehouse import DUCKDB, Warehouse, WarehouseError, open_warehouse
 
 EXAMPLE = "example: python -m ml.score --cutoff 2012-06-24"
+#: Features that an error message names.
+NAMED = 3
+
+
+class ChangedMartError(ModelFileError):
+    """A model file that is sound, of features that have become something else."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -120,6 +127,8 @@ def load_fitted(warehouse: Warehouse, file: ModelFile, cutoff: dt.date) -> Fitte
     ModelFileError
         The file is not what was published, was fitted on other features, or has no
         averages to give reasons by.
+    ChangedMartError
+        Of the last week that it was fitted on the marts hold other values now.
     WarehouseError
         The model was fitted on the cutoff's own week or a later one.
     """
@@ -131,6 +140,7 @@ def load_fitted(warehouse: Warehouse, file: ModelFile, cutoff: dt.date) -> Fitte
         )
     saved = file.load(warehouse.columns("scoring_pairs"))
     _check_averages(saved, file)
+    _check_values(warehouse, saved, file)
     name = saved.model.name
     return Fitted(
         models={name: saved.model},
@@ -140,7 +150,38 @@ def load_fitted(warehouse: Warehouse, file: ModelFile, cutoff: dt.date) -> Fitte
         weeks=[file.first_week, file.last_week],
         n_pairs=file.n_pairs,
         averages=saved.averages,
+        last_week=saved.last_week,
     )
+
+
+def learned_from_other_marts(
+    warehouse: Warehouse, file: ModelFile, cutoff: dt.date
+) -> bool:
+    """Return whether the marts have changed since a model was fitted on them.
+
+    A file that cannot be used for another reason is for the scoring to refuse.
+    """
+    try:
+        load_fitted(warehouse, file, cutoff)
+    except ChangedMartError:
+        return True
+    except ModelFileError:
+        return False
+    return False
+
+
+def _check_values(warehouse: Warehouse, saved: SavedModel, file: ModelFile) -> None:
+    if saved.last_week is None:
+        return
+    changed = changed_features(warehouse, saved.model.contract_, saved.last_week)
+    if changed:
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise ChangedMartError(
+            f"{file.path} was fitted on other values than ml.training_pairs now holds "
+            f"of the week from {saved.last_week.week} "
+            f"({', '.join(changed[:NAMED])}{more}), so its features mean something "
+            "else now: train again with `python -m ml.train`."
+        )
 
 
 def _check_averages(saved: SavedModel, file: ModelFile) -> None:

@@ -151,7 +151,7 @@ def _compute(
     run.metrics = evaluation.metrics if evaluation else []
     run.misses = misses
     path = model_path(run.run_id, model.name)
-    save_model(model, path, fitted.averages)
+    save_model(model, path, fitted.averages, fitted.last_week)
     file = _model_file(run, fitted, model, path)
     rows = evaluation.model_rows if evaluation else [model_row(fitted, model.name)]
     run.model_rows = complete_rows(rows, run, fitted, file.path, started_at)

@@ -34,6 +34,7 @@ from ml.monitor import ALARMED
 from ml.pipeline import BEHIND_TRAINING
 from ml.raw_files import find_raw_files
 from ml.registry import FORMAT, format_of
+from ml.score import learned_from_other_marts
 from ml.train import choose_cutoff
 from ml.version import code_fingerprint, code_version
 from ml.warehouse import WarehouseError, open_warehouse
@@ -169,8 +170,11 @@ def plan_week(cutoff: dt.date | None, refit_after: int) -> Plan:
         news = [
             c.date for c in cutoffs if c.is_labelled and file.last_week < c.date < day
         ]
+        is_outdated = learned_from_other_marts(warehouse, file, day)
     if format_of(settings.PROJECT_DIR / file.path) not in (None, FORMAT):
         return Plan(day, None, f"{file.path} is of another version of the project")
+    if is_outdated:
+        return Plan(day, None, f"the marts changed since {file.path} was fitted")
     weeks = f"{len(news)} labelled weeks since its last one, {file.last_week}"
     if len(news) >= refit_after:
         return Plan(day, None, weeks)

@@ -14,7 +14,7 @@ from warehouses import World
 from ml.comparison import Fit, Outcome, compare, fit_option
 from ml.comparison_page import (
     Section,
-    best_filling,
+    best_option,
     enough_data,
     lines_of,
     text,
@@ -26,6 +26,7 @@ from ml.questions import (
     QUESTIONS,
     Option,
     learning_curve,
+    members,
     missing_values,
     users_of_share,
 )
@@ -63,21 +64,40 @@ def test_an_option_sees_its_last_weeks_and_its_users_alone():
 
 
 def test_a_curve_has_no_more_weeks_than_there_are():
-    assert [o.name for o in learning_curve(4)] == [
+    assert [o.name for o in learning_curve(4, {})] == [
         "all weeks and users",
         *("last 1 week", "last 2 weeks"),
         *("1/8 of the users", "1/4 of the users", "1/2 of the users"),
     ]
-    assert [o.n_weeks for o in learning_curve(11)][1:5] == [1, 2, 4, 8]
+    assert [o.n_weeks for o in learning_curve(11, {})][1:5] == [1, 2, 4, 8]
 
 
 def test_fillings_start_with_the_default_of_the_models_that_need_one():
-    first = missing_values(3)[0].parameters
+    first = missing_values(3, {})[0].parameters
     question = QUESTIONS["missing_values"]
     for name in ("logistic_regression", "neural_network"):
         assert question.suits(name)
         assert MODELS[name]().parameters()["missing"] == first["missing"]
     assert not question.suits("lightgbm_ranking")
+
+
+def test_a_blend_is_compared_without_each_member_and_with_each_other():
+    weights = {"logistic_regression": 0.5, "neural_network": 0.5}
+    found = {o.name: o.parameters for o in members(4, {"weights": weights})}
+    assert list(found) == [
+        *("as chosen", "without logistic_regression", "without neural_network"),
+        *("with lightgbm_binary", "with lightgbm_ranking"),
+    ]
+    assert found["as chosen"] == {}
+    alone = {"neural_network": 0.5}
+    assert found["without logistic_regression"] == {"weights": alone}
+    more = weights | {"lightgbm_binary": 0.5}
+    assert found["with lightgbm_binary"] == {"weights": more}
+    # of one member nothing is left
+    single = members(4, {"weights": {"lightgbm_binary": 1.0}})
+    assert not any(option.name.startswith("without") for option in single)
+    assert QUESTIONS["members"].suits("blend")
+    assert not QUESTIONS["members"].suits("lightgbm_binary")
 
 
 def test_models_keep_their_filling_through_saving():
@@ -181,19 +201,19 @@ def test_the_curve_says_whether_it_still_rises():
 
 
 def test_fillings_are_told_apart_only_by_clear_differences():
-    options = missing_values(3)
+    options = missing_values(3, {})
     found = [
         outcome(options[0], 0.5),
         outcome(options[1], 0.3, WORSE),
         outcome(options[2], 0.7, BETTER),
         outcome(options[3], 0.49, EQUAL),
     ]
-    assert best_filling("m", found) == (
+    assert best_option("m", found) == (
         "m: median and indicator is clearly better than mean and indicator, mean is "
         "clearly worse than mean and indicator; the highest MAP@10 has median and "
         "indicator, 0.70000."
     )
-    assert best_filling("m", [found[0], found[3]]) == (
+    assert best_option("m", [found[0], found[3]]) == (
         "m: none is clearly better than mean and indicator, none is clearly worse than "
         "mean and indicator; the highest MAP@10 has mean and indicator, 0.50000."
     )
@@ -209,8 +229,8 @@ def section_of(title: str, difference: tuple) -> Section:
         version="0.1.0",
         outcomes={
             "m": [
-                outcome(missing_values(3)[0], 0.5),
-                outcome(missing_values(3)[1], 0.4, difference),
+                outcome(missing_values(3, {})[0], 0.5),
+                outcome(missing_values(3, {})[1], 0.4, difference),
             ]
         },
     )
@@ -243,8 +263,9 @@ def compared(sample_world, tmp_path_factory) -> tuple[World, str]:
     shutil.copy(sample_world.database, world.database)
     page = directory / "learning-curve.md"
     models = ("--models", "logistic_regression")
-    for question in QUESTIONS:
+    for question in ("learning_curve", "missing_values"):
         world.python("-m", "ml.compare", "--question", question, *models)
+    world.python("-m", "ml.compare", "--question", "members")
     world.python(
         *("-m", "ml.compare", "--question", "learning_curve", *models),
         *("--write", str(page)),
@@ -271,6 +292,7 @@ def test_a_run_writes_every_option_of_selection_weeks(compared):
         ("learning_curve", "all", 1, 0, True, True),
         ("learning_curve", "users", 3, 3, True, True),
         ("learning_curve", "weeks", 4, 4, True, True),
+        ("members", "members", 5, 4, True, True),
         ("missing_values", "missing", 4, 3, True, True),
     ]
     assert "## Synthetic sample, 300 users" in page

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -145,6 +147,57 @@ def test_constant_scores_have_auc_one_half():
     auc, pr_auc = areas(np.full((3, 5), 0.25, dtype=np.float32), labels)
     # 3 of 15 pairs were bought: precision is 0.2 wherever the list is cut
     assert (auc, pr_auc) == pytest.approx((0.5, 0.2))
+
+
+def test_auc_within_user_by_hand():
+    scores = np.array(
+        [[0.1, 0.2, 0.8, 0.9], [0.5, 0.5, 0.1, 0.0], [0.1] * 4, [0.3] * 4]
+    )
+    labels = labels_of(4, [1, 3], [0], [], [0, 1, 2, 3])
+    # 3 of 4 pairs in the right order; over two of three and tied with the third;
+    # nothing bought, and nothing left to compare with
+    found = metrics.auc_within_user(scores, labels)
+    assert found[:2] == pytest.approx([0.75, 2.5 / 3])
+    assert np.isnan(found[2:]).all()
+    agreed = [roc_auc_score(labels[i], scores[i]) for i in range(2)]
+    assert found[:2] == pytest.approx(agreed)
+    assert np.isnan(metrics.auc_within_user(scores[2:], labels[2:])).all()
+
+
+def test_precision_recall_and_f1_have_intervals_over_users():
+    scores = np.array([[0.9, 0.8, 0.1], [0.9, 0.1, 0.1], [0.2, 0.1, 0.1]])
+    labels = labels_of(3, [0], [0, 1], [])
+    # samples: the first user alone, the second, the third
+    counts = np.array([[3, 0, 0], [0, 3, 0], [0, 0, 3]])
+    found = {
+        name: values
+        for name, _, *values in evaluate._confusion_rows(scores, labels, 0.5, counts)
+    }
+    # named 2 and 1 of which bought 1 and 1; bought 1 and 2; the third has none
+    assert found["true_positives"] == [2]
+    assert found["false_positives"] == found["false_negatives"] == [1]
+    assert found["true_negatives"] == [5]
+    spread = [0.025, 0.975]
+    assert found["precision"] == pytest.approx([2 / 3, *np.quantile([0.5, 1], spread)])
+    assert found["recall"] == pytest.approx([2 / 3, *np.quantile([1, 0.5], spread)])
+    assert found["f1"] == pytest.approx([2 / 3, *np.quantile([2 / 3] * 2, spread)])
+
+
+def test_pairs_that_were_looked_at_before_are_left_out():
+    scores = np.array([[0.9, 0.8, 0.1], [0.9, 0.8, 0.1]])
+    labels = labels_of(3, [0, 1], [1])
+    was_viewed = labels_of(3, [0], [])
+    context = evaluate.Context(
+        *(3, np.array([0, 2]), {}, np.array([], dtype=object), np.array([])),
+        was_viewed,
+    )
+    counts = np.ones((1, 3))
+    ((name, of, value, *_),) = evaluate._unviewed_rows(scores, labels, context, counts)
+    # of the first user the second coupon is left, now in first place; the second
+    # user's is in second place; of three users the one between them is no candidate
+    assert (name, of, value) == ("map_at_10", "not_viewed_before", (1 + 0.5) / 3)
+    unseen = replace(context, was_viewed=np.zeros_like(labels))
+    assert list(evaluate._unviewed_rows(scores, labels, unseen, counts)) == []
 
 
 def test_few_distinct_scores_are_kept_apart():
