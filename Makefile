@@ -106,7 +106,7 @@ docs: env ## the documentation site with lineage: target/static_index.html, colu
 
 .PHONY: test
 test: env ## the tests that take less than five minutes
-	@$(BIN)/pytest -n 2 --dist loadfile -m "not full"
+	@$(BIN)/pytest -n 2 --dist loadfile --durations 20 -m "not full"
 
 .PHONY: test-full
 test-full: env ## the tests that take longer, and those on real data (PONPARE_REAL_DIR)
