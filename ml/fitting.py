@@ -288,7 +288,8 @@ def _thresholds(
 ) -> tuple[dict[str, float], int]:
     """Return each model's threshold, and on how many pairs they were chosen."""
     everything = np.ones(len(training), dtype=bool)
-    pairs, weight = thin_negatives(training, everything, THRESHOLD_ROWS, random_state)
+    rows, weight = thin_negatives(training, everything, THRESHOLD_ROWS, random_state)
+    pairs = training.take(rows)
     chosen = {
         name: metrics.best_f1_threshold(
             model.predict_in_chunks(pairs.features), pairs.label, weight

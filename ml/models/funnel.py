@@ -67,10 +67,12 @@ class Funnel(RankedModel):
         super().fit(training)
         return self
 
-    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
+    def fit_ranking(
+        self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
+    ) -> None:
         """Fit what is looked at, then what is bought of it."""
-        was_seen = training.viewed
-        if was_seen.all() or training.label[was_seen].all():
+        was_seen = training.viewed[rows]
+        if was_seen.all() or training.label[rows[was_seen]].all():
             raise WarehouseError(
                 f"{self.name} has nothing to learn from: of the training pairs of "
                 "users who bought, some must not be looked at, and some looked at and "
@@ -78,9 +80,8 @@ class Funnel(RankedModel):
             )
         self.steps_ = self._unfitted()
         view, purchase = self.steps_
-        view.fit_ranking(replace(training, label=was_seen), weight)
-        # copied only now: the first step needs the room
-        purchase.fit_ranking(training.take(was_seen), weight[was_seen])
+        view.fit_ranking(replace(training, label=training.viewed), rows, weight)
+        purchase.fit_ranking(training, rows[was_seen], weight[was_seen])
 
     def ranking(self, features: Features) -> np.ndarray:
         """Return the logarithm of the product, shape (n,)."""
@@ -147,9 +148,9 @@ class Funnel(RankedModel):
 class _WeightedTrees(BinaryTrees):
     """Trees that count a pair by its weight: a bought pair is not drawn, others are."""
 
-    def weights(self, training: TrainingSet, weight: np.ndarray) -> np.ndarray:
+    def weights(self, cutoff: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Return the weights, 1 on average as the penalty expects."""
-        by_week = super().weights(training, weight)
+        by_week = super().weights(cutoff, weight)
         if by_week is not None:
             weight = weight * by_week
         return weight / weight.mean()

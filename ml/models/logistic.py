@@ -60,8 +60,11 @@ class Logistic(RankedModel):
         self.fit_probability = fit_probability
         self.random_state = random_state
 
-    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
+    def fit_ranking(
+        self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
+    ) -> None:
         """Fit the regression on weighted pairs of buyers."""
+        training = training.take(rows)
         features = training.features
         self.encoder_ = LinearEncoder(missing=self.missing).fit(features)
         self._place_columns()

@@ -69,8 +69,11 @@ class NeuralNetwork(RankedModel):
         self.fit_probability = fit_probability
         self.random_state = random_state
 
-    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
+    def fit_ranking(
+        self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
+    ) -> None:
         """Fit the networks; pairs of buyers are drawn alike, so they count alike."""
+        training = training.take(rows)
         self.encoder_ = LinearEncoder(missing=self.missing).fit(training.features)
         inputs = self.encoder_.transform(training.features)
         self.center_ = inputs.mean(axis=0, dtype=np.float64).astype(np.float32)

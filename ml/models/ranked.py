@@ -42,8 +42,18 @@ class RankedModel(PurchaseModel):
     random_state: int
 
     @abstractmethod
-    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
-        """Learn to rank from pairs of users who bought something in the week."""
+    def fit_ranking(
+        self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
+    ) -> None:
+        """Learn to rank from pairs of users who bought something in the week.
+
+        Parameters
+        ----------
+        rows, weight
+            Places of these pairs and what each counts, as of
+            :func:`ml.models.sampling.thin_negatives`. They may be most of all pairs: a
+            model that can do without a copy of their features leaves room for others.
+        """
 
     @abstractmethod
     def ranking(self, features: Features) -> np.ndarray:
@@ -83,7 +93,8 @@ class RankedModel(PurchaseModel):
                 "or users."
             )
         self.fit_ranking(
-            *thin_negatives(training, is_used, self.max_rows, self.random_state)
+            training,
+            *thin_negatives(training, is_used, self.max_rows, self.random_state),
         )
         self.curve_: ProbabilityCurve | None = None
         if self.fit_probability:
@@ -134,9 +145,10 @@ class RankedModel(PurchaseModel):
             share = float(
                 training.weight[kept_back].sum() / training.weight[has_bought].sum()
             )
-        pairs, weight = thin_negatives(
+        rows, weight = thin_negatives(
             training, is_used, self.max_rows, self.random_state + 1
         )
+        pairs = training.take(rows)
         _, of_buyer = buyer_weeks(pairs)
         weight = np.where(of_buyer, weight / share, weight)
         return ProbabilityCurve().fit(

@@ -33,17 +33,23 @@ def held_out(
 
 def thin_negatives(
     training: TrainingSet, is_used: np.ndarray, max_rows: int, random_state: int
-) -> tuple[TrainingSet, np.ndarray]:
-    """Return at most about ``max_rows`` used pairs, all positives among them, weighted.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose at most about ``max_rows`` of the used pairs, all positives among them.
 
-    What is left out of the negatives is added to the weight of those that stay.
+    Returns
+    -------
+    rows : ndarray of intp
+        Places of the chosen pairs, in their order.
+    weight : ndarray of float64
+        What each of them counts: what is left out of the negatives is added to those
+        that stay.
     """
     n_positives = int((is_used & training.label).sum())
     n_negatives = int(is_used.sum()) - n_positives
     share = min(1.0, max(max_rows - n_positives, 1) / max(n_negatives, 1))
     drawn = np.random.default_rng(random_state).random(len(training)) < share
-    thinned = training.take(is_used & (training.label | drawn))
-    return thinned, np.where(thinned.label, 1.0, thinned.weight / share)
+    rows = np.flatnonzero(is_used & (training.label | drawn))
+    return rows, np.where(training.label[rows], 1.0, training.weight[rows] / share)
 
 
 def recency_weights(cutoff: np.ndarray, half_life_weeks: float) -> np.ndarray:

@@ -70,14 +70,16 @@ class BoostedTrees(RankedModel):
         self.fit_probability = fit_probability
         self.random_state = random_state
 
-    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
+    def fit_ranking(
+        self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
+    ) -> None:
         """Grow the trees; pairs of a week's buyers are drawn alike and count alike."""
         n_numeric = len(self.contract_.numeric)
-        data = lgb.Dataset(
-            training.features.values,
-            training.label,
-            weight=self.weights(training, weight),
-            group=self.groups(training),
+        data = _DatasetOfRows(
+            _Rows(training.features.values, rows),
+            training.label[rows],
+            weight=self.weights(training.cutoff[rows], weight),
+            group=self.groups(training, rows),
             categorical_feature=[
                 n_numeric + column for column in range(len(self.contract_.categories))
             ],
@@ -105,13 +107,13 @@ class BoostedTrees(RankedModel):
             num_boost_round=self.n_trees,
         )
 
-    def weights(self, training: TrainingSet, weight: np.ndarray) -> np.ndarray | None:
+    def weights(self, cutoff: np.ndarray, weight: np.ndarray) -> np.ndarray | None:
         """Return how much each pair counts, None for alike."""
         if self.half_life_weeks is None:
             return None
-        return recency_weights(training.cutoff, self.half_life_weeks)
+        return recency_weights(cutoff, self.half_life_weeks)
 
-    def groups(self, training: TrainingSet) -> np.ndarray | None:
+    def groups(self, training: TrainingSet, rows: np.ndarray) -> np.ndarray | None:
         """Return the sizes of the lists that are ranked, if the objective has lists."""
         return None
 
@@ -223,6 +225,36 @@ class BoostedTrees(RankedModel):
             raise ValueError(f"no trees can be read: {error}") from error
 
 
+class _Rows(lgb.Sequence):
+    """Rows of a matrix as LightGBM asks for them, a few at a time: none has a copy."""
+
+    batch_size = 4096
+
+    def __init__(self, values: np.ndarray, rows: np.ndarray) -> None:
+        self.values = values
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: int | slice) -> np.ndarray:
+        # LightGBM finds the bounds of its bins in float64 only
+        return self.values[self.rows[places]].astype(np.float64)
+
+
+class _DatasetOfRows(lgb.Dataset):
+    """Data that LightGBM takes row by row as it would take a matrix of these rows.
+
+    Of the parameters that it is given it hands on only some where rows are asked for;
+    without the others it would look for bins in other rows, and leave out features by
+    another least number of rows.
+    """
+
+    def get_params(self) -> dict:
+        """Return all parameters."""
+        return self.params
+
+
 class BinaryTrees(BoostedTrees):
     """Boosted trees that learn whether a pair is bought (log loss)."""
 
@@ -251,10 +283,11 @@ class RankingTrees(BoostedTrees):
         super().__init__(**settings)
         self.objective = objective
 
-    def groups(self, training: TrainingSet) -> np.ndarray:
+    def groups(self, training: TrainingSet, rows: np.ndarray) -> np.ndarray:
         """Return the number of pairs of each buyer's week."""
         number, _ = buyer_weeks(training)
-        return np.bincount(number)
+        sizes = np.bincount(number[rows])
+        return sizes[sizes > 0]
 
     def parameters(self) -> dict:
         """Return the hyper-parameters."""

@@ -107,11 +107,14 @@ class TwoBranchNetwork(RankedModel):
         self.fit_probability = fit_probability
         self.random_state = random_state
 
-    def fit_ranking(self, training: TrainingSet, weight: np.ndarray) -> None:
+    def fit_ranking(
+        self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
+    ) -> None:
         """Fit the networks; pairs of buyers are drawn alike, so they count alike."""
         # loading it takes a second or two, and without the extra it is not there
         from ml.models.branch_training import Branch, Steps, fit_branches
 
+        training = training.take(rows)
         self.levels_ = levels_of(training)
         self.encoder_ = LinearEncoder(missing=self.missing).fit(training.features)
         self._part_columns()

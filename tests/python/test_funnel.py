@@ -99,7 +99,8 @@ def test_what_is_not_bought_counts_by_its_weight(training):
     )
     model = make_funnel()
     model.contract_ = CONTRACT
-    model.fit_ranking(alike, np.where(alike.label, 1.0, 3.0))
+    rows = np.arange(len(alike))
+    model.fit_ranking(alike, rows, np.where(alike.label, 1.0, 3.0))
     view, purchase = model.steps_
     # viewed: 5 bought, 5 others by 3; not viewed: 10 by 3
     first = make_features(CONTRACT, [{"liked": 1}])
@@ -116,7 +117,7 @@ def test_a_step_may_count_earlier_weeks_less(training):
     # as many pairs in either week: 1 and 2 by 1 and 3, on average 1
     weight = np.tile([1.0, 3.0], half)
     expected = np.repeat([1.0, 2.0], half) * weight / 3
-    assert step.weights(training, weight) == pytest.approx(expected)
+    assert step.weights(training.cutoff, weight) == pytest.approx(expected)
 
 
 def test_without_a_visit_log_it_says_what_is_missing():

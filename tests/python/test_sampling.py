@@ -54,9 +54,9 @@ class Recorder(RankedModel):
         self.fit_probability = True
         self.random_state = 0
 
-    def fit_ranking(self, training, weight):
+    def fit_ranking(self, training, rows, weight):
         """Remember the pairs."""
-        self.shown = training
+        self.shown = training.take(rows)
 
     def ranking(self, features):
         """Return the first feature."""

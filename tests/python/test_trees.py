@@ -10,9 +10,10 @@ import pytest
 from build_features import CONTRACT, make_contract, make_features, make_training_set
 from small_models import SMALL
 
+from ml.models import trees
 from ml.models.sampling import buyer_weeks
 from ml.models.trees import BinaryTrees, RankingTrees
-from ml.pairs import TrainingSet
+from ml.pairs import Features, TrainingSet
 
 ONE_TREE = {
     "n_trees": 1,
@@ -185,15 +186,49 @@ def test_paths_are_those_of_the_last_fit(world):
     )
 
 
+@pytest.mark.parametrize("seed", [0, 1, 2026])
+def test_trees_of_some_rows_are_those_of_a_matrix_of_them(monkeypatch, seed):
+    # more than the 200,000 that LightGBM looks at to find the bounds of its bins
+    n_pairs, draws = 240_000, np.random.default_rng(0)
+    values = draws.normal(size=(n_pairs, 3)).astype(np.float32)
+    values[:, 0] = np.round(values[:, 0])
+    values[draws.random((n_pairs, 3)) < 0.1] = np.nan
+    # known of some fifty rows: too few for a leaf, but not for LightGBM's default
+    values[:, 2] = np.where(draws.random(n_pairs) < 0.0002, 1.0, 0.0)
+    rows = np.flatnonzero(draws.random(n_pairs) < 0.9)
+    assert len(rows) > 200_000
+    training = TrainingSet(
+        Features(make_contract(("price", "rate", "flag")), values),
+        label=np.nan_to_num(values[:, 1]) + draws.normal(size=n_pairs) > 2,
+        weight=np.ones(n_pairs),
+        cutoff=np.full(n_pairs, np.datetime64("2012-06-10")),
+        user_id=np.arange(n_pairs),
+        coupon_id=np.zeros(n_pairs, dtype=np.int32),
+    )
+
+    def grown() -> str:
+        model = BinaryTrees(n_trees=3, max_bin=15, random_state=seed)
+        model.contract_ = training.features.contract
+        model.fit_ranking(training, rows, np.ones(len(rows)))
+        return model.ranking_state()["booster"]
+
+    of_rows = grown()
+    monkeypatch.setattr(trees, "_Rows", lambda values, rows: values[rows])
+    assert of_rows == grown()
+
+
 def test_the_lists_of_a_ranking_are_the_buyers_weeks():
     training = training_of(
         [{"price": 1.0}] * 7, [0, 1] * 3 + [0], make_contract(("price",))
     )
     training.user_id[:] = [1, 1, 1, 2, 2, 2, 2]
     training.cutoff[5:] = np.datetime64("2012-06-17")
+    everything = np.arange(7)
     # user 1; user 2 in the first week; user 2 in the second
-    assert RankingTrees().groups(training).tolist() == [3, 2, 2]
-    assert BinaryTrees().groups(training) is None
+    assert RankingTrees().groups(training, everything).tolist() == [3, 2, 2]
+    # a week of which nothing is drawn is no list
+    assert RankingTrees().groups(training, everything[[0, 2, 5]]).tolist() == [2, 1]
+    assert BinaryTrees().groups(training, everything) is None
 
 
 @pytest.mark.parametrize("objective", ["lambdarank", "rank_xendcg"])
