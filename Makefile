@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 SAMPLE_USERS ?= 2000
 SAMPLE_SEED ?= 7
 PORT ?= 8080
-ORACLE_USERS ?= 22873
-ORACLE_SEEDS ?= 7
+ORACLE_USERS ?= 2000
+ORACLE_SEEDS ?= 1 2 3
 BENCH_USERS ?= 5718 22873 91492
 SPARK_BENCH_USERS ?= 500 2000 5718
 CRASH_ROUNDS ?= 13
@@ -173,7 +173,7 @@ calibrate: env ## measure a full-size sample against published statistics of the
 	@$(BIN)/python -m ml.calibrate --data data/full
 
 .PHONY: oracle
-oracle: env ## what share of a perfect ranking each model reaches, on a full-size sample (ORACLE_USERS, ORACLE_SEEDS)
+oracle: env ## what share of a perfect ranking each model reaches, on samples (ORACLE_USERS, ORACLE_SEEDS)
 	@for seed in $(ORACLE_SEEDS); do \
 		$(BIN)/python -m ml.sample_data --users $(ORACLE_USERS) --seed $$seed --out data/seed-$$seed; \
 		PONPARE_DATA_DIR=data/seed-$$seed PONPARE_DB= $(BIN)/python -m ml.pipeline; \

@@ -24,11 +24,10 @@ from ml.files import write_whole
 from ml.judged import read_judged_week, selection_weeks
 from ml.markdown import data_title
 from ml.models import MODELS, build
-from ml.models.blend import MEMBERS, Blend
 from ml.pairs import in_order_of_hashes, read_contract, read_training_set
 from ml.progress import step
 from ml.publish import insert_rows
-from ml.questions import QUESTIONS
+from ml.questions import QUESTIONS, Option
 from ml.search_space import SEARCH_ONLY
 from ml.version import code_version
 from ml.warehouse import Warehouse, open_warehouse
@@ -82,14 +81,15 @@ def run_comparison(options: argparse.Namespace) -> Section:
         fingerprint = warehouse.data_fingerprint()
         fitting, judged = selection_weeks(warehouse.cutoffs())
         chosen = read_chosen(warehouse).parameters
-        parameters = {name: _to_compare(name, chosen) for name in names}
-        fits = _fit(warehouse, fitting, judged, options, parameters)
+        parameters = {name: chosen[name] | _without_curve(name) for name in names}
+        ways = question.options(len(fitting), chosen)
+        fits = _fit(warehouse, fitting, judged, ways, parameters, options.seed)
     section = Section(
         question=options.question,
         title=data_title(len(fits[names[0]][0].precision)),
         parameters={
             name: parameters_text(
-                {k: v for k, v in of_model.items() if k not in question.parameters}
+                {k: v for k, v in of_model.items() if k not in ways[0].parameters}
             )
             for name, of_model in parameters.items()
         },
@@ -112,8 +112,9 @@ def _fit(
     warehouse: Warehouse,
     fitting: list[dt.date],
     judged: list[dt.date],
-    options: argparse.Namespace,
+    ways: Sequence[Option],
     parameters: Mapping[str, dict],
+    random_state: int,
 ) -> dict[str, list[Fit]]:
     """Fit every option of every model on pairs that are read once."""
     with step(f"reading {len(fitting)} weeks to fit on, {len(judged)} to judge on"):
@@ -129,27 +130,20 @@ def _fit(
                     training,
                     option,
                     lambda more, name=name, of_model=of_model: build(
-                        name, of_model | more, options.seed
+                        name, of_model | more, random_state
                     ),
                     weeks,
                     user_ids,
                 )
-                for option in QUESTIONS[options.question].options(
-                    len(fitting), of_model
-                )
+                for option in ways
             ]
     return fits
 
 
-def _to_compare(name: str, chosen: Mapping[str, dict]) -> dict:
-    """Return a model's hyper-parameters, without the curve where it changes no order.
-
-    A blend needs its members' curves, and settings of those that it may get as well.
-    """
-    if name == Blend.name:
-        return chosen[name] | {"parameters_of": {m: chosen[m] for m in MEMBERS}}
-    has_curve = SEARCH_ONLY.keys() <= MODELS[name]().parameters().keys()
-    return chosen[name] | (SEARCH_ONLY if has_curve else {})
+def _without_curve(name: str) -> dict:
+    """Return what spares a model its curve, which changes no order but a blend's."""
+    has = MODELS[name]().parameters()
+    return SEARCH_ONLY if SEARCH_ONLY.keys() <= has.keys() else {}
 
 
 def _publish(

@@ -1,6 +1,6 @@
 """What the features were in the last week that a model learned from.
 
-Of a week that is over a mart holds the same values for good. If it holds others, its
+Of a week that is over the marts never change a value. If they hold others, their
 columns have come to mean something else, and a model that learned from them would go
 wrong without a word.
 """
@@ -16,8 +16,9 @@ import numpy as np
 from ml.pairs import FeatureContract, Features, TrainingSet, read_labelled_pairs
 from ml.warehouse import Warehouse
 
-#: Differences that are no other meaning: of a mean in standard deviations, of the share
-#: that is known. Purchases that are taken back later move them less.
+#: How far values may move before they count as changed: mean and deviation by this
+#: share of the deviation, the share that is known by this much. Purchases that are
+#: taken back later move them less.
 TOLERANCE = 0.01
 
 
@@ -59,18 +60,23 @@ class WeekValues:
             Of the features, in their order.
         """
         found = []
-        for name, *then_and_now in zip(
-            names,
-            *(self.mean, now.mean, self.deviation, self.known, now.known),
-            strict=True,
-        ):
-            mean, mean_now, deviation, known, known_now = then_and_now
+        for place, name in enumerate(names):
+            known, known_now = self.known[place], now.known[place]
             if abs(known_now - known) > TOLERANCE:
                 found.append(
-                    f"{name} was known of {known:.0%} and is of {known_now:.0%}"
+                    f"{name} was known of {known:.0%} of the pairs and is of "
+                    f"{known_now:.0%}"
                 )
-            elif abs(mean_now - mean) > TOLERANCE * deviation + 1e-6 * abs(mean):
-                found.append(f"{name} was {mean:.4g} on average and is {mean_now:.4g}")
+                continue
+            mean, deviation = self.mean[place], self.deviation[place]
+            allowed = TOLERANCE * deviation + 1e-6 * abs(mean)
+            for said, was, is_now in (
+                ("on average", mean, now.mean[place]),
+                ("as its deviation", deviation, now.deviation[place]),
+            ):
+                if abs(is_now - was) > allowed:
+                    found.append(f"{name} had {was:.7g} {said} and has {is_now:.7g}")
+                    break
         return found
 
     def to_dict(self) -> dict:
@@ -99,7 +105,7 @@ def changed_features(
     Parameters
     ----------
     contract
-        Of the model, whose features the mart is known to have.
+        Of the model.
     learned
         What they were when the model was fitted.
 
@@ -109,6 +115,10 @@ def changed_features(
         Empty also if the mart holds nothing of that week any more: then nobody can
         tell.
     """
+    in_mart = {column.name for column in warehouse.columns("training_pairs")}
+    gone = [f"{name} is gone" for name in contract.columns if name not in in_mart]
+    if gone:
+        return gone
     [(n_pairs,)] = warehouse.rows(
         "select count(*) from ml.training_pairs where cutoff_date = ?", [learned.week]
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,14 +66,16 @@ class Question:
     Attributes
     ----------
     options
-        Returns the options for so many fitting weeks and a model's hyper-parameters;
-        the others are subtracted from the first.
+        Returns the options for so many fitting weeks and the hyper-parameters chosen
+        for each model; the others are subtracted from the first.
+    parameters
+        Hyper-parameters that a model must have.
     """
 
     title: str
     introduction: str
     models: tuple[str, ...]
-    options: Callable[[int, dict], list[Option]]
+    options: Callable[[int, Mapping[str, dict]], list[Option]]
     parameters: tuple[str, ...] = ()
 
     def suits(self, model_name: str) -> bool:
@@ -91,9 +93,9 @@ def users_of_share(user_id: np.ndarray, share: float) -> np.ndarray:
     return place < share * 2**32
 
 
-def learning_curve(n_weeks: int, parameters: dict) -> list[Option]:
+def learning_curve(n_weeks: int, chosen: Mapping[str, dict]) -> list[Option]:
     """Return all data, then the last weeks, then shares of the users."""
-    del parameters
+    del chosen
     return [
         Option("all", "all weeks and users"),
         *(
@@ -108,19 +110,20 @@ def learning_curve(n_weeks: int, parameters: dict) -> list[Option]:
     ]
 
 
-def missing_values(n_weeks: int, parameters: dict) -> list[Option]:
+def missing_values(n_weeks: int, chosen: Mapping[str, dict]) -> list[Option]:
     """Return what a null may become, the models' default first."""
-    del n_weeks, parameters
+    del n_weeks, chosen
     return [
         Option("missing", name.replace("_", " "), parameters={"missing": name})
         for name in MISSING
     ]
 
 
-def members(n_weeks: int, parameters: dict) -> list[Option]:
+def members(n_weeks: int, chosen: Mapping[str, dict]) -> list[Option]:
     """Return the blend, then it without each of its members and with each other one."""
     del n_weeks
-    weights = parameters["weights"]
+    blend = chosen[Blend.name]
+    weights, settings = blend["weights"], blend["parameters_of"]
     weight = max(weights.values())
     return [
         Option("members", "as chosen"),
@@ -135,7 +138,10 @@ def members(n_weeks: int, parameters: dict) -> list[Option]:
         *(
             Option(
                 *("members", f"with {name}"),
-                parameters={"weights": weights | {name: weight}},
+                parameters={
+                    "weights": weights | {name: weight},
+                    "parameters_of": settings | {name: chosen[name]},
+                },
             )
             for name in MEMBERS
             if name not in weights

@@ -29,6 +29,10 @@ def model_path(run_id: str, model_name: str) -> Path:
     return settings.PROJECT_DIR / "artifacts" / run_id / f"{model_name}.json"
 
 
+class ChangedMartError(ModelFileError):
+    """A sound model file, of features that are gone or mean something else by now."""
+
+
 @dataclass(frozen=True)
 class SavedModel:
     """A fitted model as a file holds it.
@@ -99,8 +103,9 @@ def load_saved(path: Path, columns: Sequence[Column] | None = None) -> SavedMode
     Raises
     ------
     ModelFileError
-        The file is missing, broken, of another format, or was fitted on other features
-        than the mart has.
+        The file is missing, broken or of another format.
+    ChangedMartError
+        It was fitted on other features than the mart has.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -145,7 +150,7 @@ def _restored(content: dict) -> SavedModel:
 def _check_features(
     model: PurchaseModel, columns: Sequence[Column], path: Path
 ) -> None:
-    """Raise ModelFileError unless the mart has just the features of the model."""
+    """Raise ChangedMartError unless the mart has just the features of the model."""
     kind = {True: "text", False: "numeric"}
     fitted_on = {
         name: kind[name in model.contract_.categories] for name in model.contract_.names
@@ -167,7 +172,7 @@ def _check_features(
         ),
     ]
     if differences:
-        raise ModelFileError(
+        raise ChangedMartError(
             f"{path} was fitted on other features than ml.scoring_pairs has "
             f"({', '.join(differences)}): train again with `python -m ml.train`."
         )

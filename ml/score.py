@@ -21,7 +21,7 @@ from ml.mart_values import changed_features
 from ml.model_files import ModelFile, file_of_run, file_to_score
 from ml.progress import step
 from ml.publish import Run, publish
-from ml.registry import ModelFileError, SavedModel
+from ml.registry import ChangedMartError, ModelFileError, SavedModel
 from ml.scoring import complete_rows, published, scored_run
 from ml.train import choose_cutoff
 from ml.warehouse import DUCKDB, Warehouse, WarehouseError, open_warehouse
@@ -29,10 +29,6 @@ from ml.warehouse import DUCKDB, Warehouse, WarehouseError, open_warehouse
 EXAMPLE = "example: python -m ml.score --cutoff 2012-06-24"
 #: Features that an error message names.
 NAMED = 3
-
-
-class ChangedMartError(ModelFileError):
-    """A model file that is sound, of features that have become something else."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -125,10 +121,10 @@ def load_fitted(warehouse: Warehouse, file: ModelFile, cutoff: dt.date) -> Fitte
     Raises
     ------
     ModelFileError
-        The file is not what was published, was fitted on other features, or has no
-        averages to give reasons by.
+        The file is not what was published, or has no averages to give reasons by.
     ChangedMartError
-        Of the last week that it was fitted on the marts hold other values now.
+        The marts have other features than it was fitted on, or hold other values of
+        the last week that it was fitted on.
     WarehouseError
         The model was fitted on the cutoff's own week or a later one.
     """

@@ -170,15 +170,14 @@ def plan_week(cutoff: dt.date | None, refit_after: int) -> Plan:
         news = [
             c.date for c in cutoffs if c.is_labelled and file.last_week < c.date < day
         ]
-        is_outdated = learned_from_other_marts(warehouse, file, day)
-    if format_of(settings.PROJECT_DIR / file.path) not in (None, FORMAT):
-        return Plan(day, None, f"{file.path} is of another version of the project")
-    if is_outdated:
-        return Plan(day, None, f"the marts changed since {file.path} was fitted")
-    weeks = f"{len(news)} labelled weeks since its last one, {file.last_week}"
-    if len(news) >= refit_after:
-        return Plan(day, None, weeks)
-    return Plan(day, file.run_id, weeks)
+        if format_of(settings.PROJECT_DIR / file.path) not in (None, FORMAT):
+            return Plan(day, None, f"{file.path} is of another version of the project")
+        weeks = f"{len(news)} labelled weeks since its last one, {file.last_week}"
+        if len(news) >= refit_after:
+            return Plan(day, None, weeks)
+        if learned_from_other_marts(warehouse, file, day):
+            return Plan(day, None, f"the marts changed since {file.path} was fitted")
+        return Plan(day, file.run_id, weeks)
 
 
 def _run_steps(

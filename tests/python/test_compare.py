@@ -83,7 +83,13 @@ def test_fillings_start_with_the_default_of_the_models_that_need_one():
 
 def test_a_blend_is_compared_without_each_member_and_with_each_other():
     weights = {"logistic_regression": 0.5, "neural_network": 0.5}
-    found = {o.name: o.parameters for o in members(4, {"weights": weights})}
+    settings = {name: {"max_rows": i} for i, name in enumerate(weights)}
+    trees = {"lightgbm_binary": {"n_trees": 7}, "lightgbm_ranking": {"n_trees": 8}}
+    blend = {"weights": weights, "parameters_of": settings}
+    found = {
+        option.name: option.parameters
+        for option in members(4, settings | trees | {"blend": blend})
+    }
     assert list(found) == [
         *("as chosen", "without logistic_regression", "without neural_network"),
         *("with lightgbm_binary", "with lightgbm_ranking"),
@@ -91,11 +97,15 @@ def test_a_blend_is_compared_without_each_member_and_with_each_other():
     assert found["as chosen"] == {}
     alone = {"neural_network": 0.5}
     assert found["without logistic_regression"] == {"weights": alone}
-    more = weights | {"lightgbm_binary": 0.5}
-    assert found["with lightgbm_binary"] == {"weights": more}
+    assert found["with lightgbm_binary"] == {
+        "weights": weights | {"lightgbm_binary": 0.5},
+        # the settings that were chosen for it, not its defaults
+        "parameters_of": settings | {"lightgbm_binary": {"n_trees": 7}},
+    }
     # of one member nothing is left
-    single = members(4, {"weights": {"lightgbm_binary": 1.0}})
-    assert not any(option.name.startswith("without") for option in single)
+    single = {"weights": {"lightgbm_binary": 1.0}, "parameters_of": {}}
+    of_one = members(4, settings | trees | {"blend": single})
+    assert not any(option.name.startswith("without") for option in of_one)
     assert QUESTIONS["members"].suits("blend")
     assert not QUESTIONS["members"].suits("lightgbm_binary")
 

@@ -13,7 +13,7 @@ from ml import registry
 from ml.models.cosine import Cosine
 from ml.models.logistic import Logistic
 from ml.models.popularity import Popularity
-from ml.registry import ModelFileError, load_model, save_model
+from ml.registry import ChangedMartError, ModelFileError, load_model, save_model
 from ml.warehouse import Column
 
 #: Settings other than the default ones, which a file must bring back too.
@@ -163,7 +163,7 @@ def test_a_changed_mart_is_one_sentence_that_names_the_changes(saved, training):
         Column("genre", "feature", "pair", "integer", "", ""),
         Column("mood", "feature", "pair", "double", "", ""),
     ]
-    with pytest.raises(ModelFileError) as raised:
+    with pytest.raises(ChangedMartError) as raised:
         load_model(saved, changed)
     assert str(raised.value) == (
         f"{saved} was fitted on other features than ml.scoring_pairs has (noise is "
