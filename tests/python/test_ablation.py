@@ -312,6 +312,7 @@ def rows(world: World, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.full
 def test_a_run_writes_every_variant_of_selection_weeks(ablated):
     world, page = ablated
     ((n_groups,),) = rows(
@@ -335,6 +336,7 @@ def test_a_run_writes_every_variant_of_selection_weeks(ablated):
     assert page.count("| without ") == n_groups
 
 
+@pytest.mark.full
 def test_the_features_of_groups_add_up(ablated):
     world, _ = ablated
     ((n_features,),) = rows(

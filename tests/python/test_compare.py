@@ -288,6 +288,7 @@ def rows(world: World, query: str) -> list[tuple]:
         return connection.execute(query).fetchall()
 
 
+@pytest.mark.full
 def test_a_run_writes_every_option_of_selection_weeks(compared):
     world, page = compared
     found = rows(
@@ -309,6 +310,7 @@ def test_a_run_writes_every_option_of_selection_weeks(compared):
     assert page.count("\n- logistic_regression: weeks: ") == 1
 
 
+@pytest.mark.full
 def test_the_same_options_have_the_same_results_again(compared):
     world, _ = compared
     assert rows(
@@ -326,6 +328,7 @@ DISTINCT = (
 )
 
 
+@pytest.mark.full
 def test_more_weeks_and_users_mean_more_pairs(compared):
     world, _ = compared
     for aspect in ("weeks", "users"):

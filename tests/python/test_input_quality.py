@@ -367,6 +367,7 @@ def test_without_the_optional_files_their_tables_are_empty(built):
     assert refused(built) == []
 
 
+@pytest.mark.full
 def test_a_single_refused_row_never_stops_a_build(built):
     path = built.data_dir / "prefecture_locations.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -376,6 +377,7 @@ def test_a_single_refused_row_never_stops_a_build(built):
     assert [row[0] for row in refused(built)] == ["prefecture_locations"]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
