@@ -172,17 +172,19 @@ with users_of_group as (
 ) }}
 {%- endmacro %}
 
-{# Appends to the table all parts and groups but the first. How many there are depends on
-   the users and cutoffs of this build. #}
-{% macro append_training_parts() -%}
+{# Appends to the table all parts but the first. How many there are depends on the users
+   and cutoffs of this build. `rows_of` is the macro that selects the rows of a part, or,
+   `by_group`, those of a part and of one group of its users. #}
+{% macro append_parts(rows_of, by_group=false) -%}
 {%- if execute -%}
     {%- set (last_part, n_groups) = run_query(
         'select coalesce(max(part), 0), coalesce(max(n_user_groups), 1) from '
         ~ ref('int_cutoffs_to_build')
     ).rows[0].values() -%}
     {%- for part in range(last_part + 1) -%}
-        {%- for group in range(n_groups) if part or group -%}
-            {%- do run_query('insert into ' ~ this ~ ' ' ~ training_part(part, group)) -%}
+        {%- for group in range(n_groups if by_group else 1) if part or group -%}
+            {%- set rows = rows_of(part, group) if by_group else rows_of(part) -%}
+            {%- do run_query('insert into ' ~ this ~ ' ' ~ rows) -%}
         {%- endfor -%}
     {%- endfor -%}
 {%- endif -%}
