@@ -113,8 +113,8 @@ DERIVED_LEAKS = {
         f"coalesce((sums.{{{{ name }}}}_likeness + {SOLD_EVER})",
     ),
     "feature_segment_likeness": (
-        "coalesce(sums.coupon_likeness, 0)",
-        f"coalesce(sums.coupon_likeness, 0) + 1000000 * {SOLD_EVER}",
+        "{{ segment_likeness(0) }}",
+        "{{ leaky_segment_likeness(0) }}",
     ),
     "feature_user_distances": (
         "places.cutoff_date >= weeks.known_from_date",
@@ -186,6 +186,11 @@ LEAKY_COPIES = {
         "macros/user_attribute_history.sql",
         "from {{ ref('int_user_attribute_weeks') }} as weeks",
         EARLIER_BY_A_WEEK % ("int_user_attribute_weeks", "weeks"),
+    ),
+    "macros/leaky_segment_likeness.sql": (
+        "macros/segment_likeness.sql",
+        "coalesce(sums.coupon_likeness, 0)",
+        f"coalesce(sums.coupon_likeness, 0) + 1000000 * {SOLD_EVER}",
     ),
     "macros/leaky_pair_features.sql": (
         "macros/pair_features.sql",
