@@ -131,30 +131,6 @@ case users.user_sex
                 )
 {%- endmacro %}
 
-{# A mart, or its rows of those of the cutoffs to build that belong to one part, or to
-   any, and of some users. Each join then holds a part of the mart in memory, and not all
-   of it. #}
-{% macro of_part(mart, part=none, only_users=none) -%}
-{%- if part is none -%}
-{{ ref(mart) }}
-{%- else -%}
-(
-    select *
-    from {{ ref(mart) }}
-    where cutoff_date in (
-        select cutoff_date
-        from {{ ref('int_cutoffs_to_build') }}
-        {%- if part != 'any' %}
-        where part = {{ part }}
-        {%- endif %}
-    )
-    {%- if only_users %}
-    and user_id in (select user_id from {{ only_users }})
-    {%- endif %}
-)
-{%- endif -%}
-{%- endmacro %}
-
 {# The training pairs of one part and of one group of its users. The table is made of the
    first, the others follow. #}
 {% macro training_part(part, group) -%}
@@ -170,24 +146,6 @@ with users_of_group as (
     ref('int_sampled_pairs'), ['label', 'weight', 'is_buyer', 'is_viewed'],
     sample=true, part=part, only_users='users_of_group'
 ) }}
-{%- endmacro %}
-
-{# Appends to the table all parts but the first. How many there are depends on the users
-   and cutoffs of this build. `rows_of` is the macro that selects the rows of a part, or,
-   `by_group`, those of a part and of one group of its users. #}
-{% macro append_parts(rows_of, by_group=false) -%}
-{%- if execute -%}
-    {%- set (last_part, n_groups) = run_query(
-        'select coalesce(max(part), 0), coalesce(max(n_user_groups), 1) from '
-        ~ ref('int_cutoffs_to_build')
-    ).rows[0].values() -%}
-    {%- for part in range(last_part + 1) -%}
-        {%- for group in range(n_groups if by_group else 1) if part or group -%}
-            {%- set rows = rows_of(part, group) if by_group else rows_of(part) -%}
-            {%- do run_query('insert into ' ~ this ~ ' ' ~ rows) -%}
-        {%- endfor -%}
-    {%- endfor -%}
-{%- endif -%}
 {%- endmacro %}
 
 {# The condition that a pair is drawn with a probability, by the seeds of user and coupon:

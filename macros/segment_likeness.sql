@@ -8,10 +8,7 @@ with users as (
         users.cutoff_date,
         users.user_id,
         users.segment
-    from {{ ref('feature_users') }} as users
-    inner join {{ ref('int_cutoffs_to_build') }} as cutoffs
-        on users.cutoff_date = cutoffs.cutoff_date
-    where cutoffs.part = {{ part }}
+    from {{ of_part('feature_users', part) }} as users
 ),
 
 purchases as (
