@@ -177,8 +177,7 @@ def evaluate(
             Metric(name, *row)
             for row in (
                 *_ranking_rows(
-                    *(scores, ranking, precision, labels),
-                    *(context, counts, of_candidates),
+                    ranking, precision, labels, context, counts, of_candidates
                 ),
                 _mean_row("above_100_yen", per_user.dear_precision[name], counts),
                 *_unviewed_rows(scores, labels, context, counts),
@@ -236,7 +235,6 @@ def _unviewed_rows(
 
 
 def _ranking_rows(
-    scores: np.ndarray,
     ranking: np.ndarray,
     precision: np.ndarray,
     labels: np.ndarray,
@@ -256,14 +254,6 @@ def _ranking_rows(
         "recall_at_10",
         "buyers",
         *metrics.ratio_interval(recall, is_buyer.astype(float), of_candidates),
-    )
-    auc = metrics.auc_within_user(scores, labels)
-    yield (
-        "auc_within_user",
-        "buyers",
-        *metrics.ratio_interval(
-            np.nan_to_num(auc), (~np.isnan(auc)).astype(float), of_candidates
-        ),
     )
     for name, members in context.user_slices.items():
         yield (
@@ -298,6 +288,14 @@ def _probability_rows(
     for name, interval in histogram.intervals(counts).items():
         yield (name, "all", *interval)
     yield ("auc_bin_scores", "sample", histogram.n_scores_for_bins)
+    auc = metrics.auc_within_user(scores, labels)
+    yield (
+        "auc_within_user",
+        "buyers",
+        *metrics.ratio_interval(
+            np.nan_to_num(auc), (~np.isnan(auc)).astype(float), counts
+        ),
+    )
     pairs = np.full(len(labels), labels.shape[1], dtype=float)
     for name, sums in (
         ("log_loss", metrics.log_loss_sums(scores, labels)),
