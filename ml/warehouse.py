@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from ml import settings
+from ml.process_memory import give_back
 
 DUCKDB, SPARK = "duckdb", "spark"
 #: Engines that a warehouse may be on, by the names of dbt's adapters.
@@ -237,10 +238,11 @@ class Warehouse:
         return built == [(project_fingerprint,)]
 
     def release_memory(self) -> None:
-        """Give back what the engine and Arrow keep of the tables that were read."""
+        """Give back what is kept of the tables that were read, and all that is free."""
         for limit in ("100MB", settings.memory_limit()):
             self.connection.execute(f"set memory_limit = '{limit}'")
         pa.default_memory_pool().release_unused()
+        give_back()
 
     @contextmanager
     def registered(self, name: str, table: pa.Table) -> Iterator[None]:

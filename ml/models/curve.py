@@ -32,12 +32,20 @@ class ProbabilityCurve:
         score: np.ndarray,
         label: np.ndarray,
         weight: np.ndarray,
+        rows: np.ndarray | None = None,
     ) -> ProbabilityCurve:
-        """Fit on weighted pairs; ``score`` is in log-odds or on a scale like it."""
-        self.encoder_ = LinearEncoder(USER_GROUPS).fit(features)
-        design = np.column_stack([score, self.encoder_.transform(features)]).astype(
-            np.float64
-        )
+        """Fit on weighted pairs; ``score`` is in log-odds or on a scale like it.
+
+        Parameters
+        ----------
+        score, label, weight : ndarray, shape (n,)
+        rows : ndarray of intp, shape (n,)
+            Places of the pairs among the features; None: all of them, in their order.
+        """
+        self.encoder_ = LinearEncoder(USER_GROUPS).fit(features, rows)
+        design = np.column_stack(
+            [score, self.encoder_.transform(features, rows)]
+        ).astype(np.float64)
         # purchases are so rare that the default tolerance would stop at the start
         regression = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-8)
         regression.fit(design, label, sample_weight=weight)

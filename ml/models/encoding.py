@@ -60,11 +60,19 @@ class LinearEncoder:
         self.groups = groups
         self.missing = missing
 
-    def fit(self, features: Features) -> LinearEncoder:
-        """Learn scales and averages, column by column, so that nothing is copied."""
+    def fit(self, features: Features, rows: np.ndarray | None = None) -> LinearEncoder:
+        """Learn scales and averages, column by column, so that nothing is copied.
+
+        Parameters
+        ----------
+        rows : ndarray of intp
+            Places of the pairs that are used; None: all of them.
+        """
         self._choose_columns(features.contract)
+        used = slice(None) if rows is None else rows
         learned = [
-            self._learn(features.values[:, column]) for column in self.numeric_columns_
+            self._learn(features.values[used, column])
+            for column in self.numeric_columns_
         ]
         unit, mean, deviation, fill, has_null = np.array(learned).reshape(-1, 5).T
         self.log_unit_ = unit.astype(np.float32)
@@ -76,17 +84,28 @@ class LinearEncoder:
             self.with_null_ = np.flatnonzero(has_null)
         return self._name_columns(features.contract)
 
-    def transform(self, features: Features) -> np.ndarray:
-        """Return the inputs, float32, shape (n, number of columns)."""
-        inputs = np.empty((len(features), len(self.sources_)), dtype=np.float32)
-        for rows, block in self.blocks(features):
-            inputs[rows] = block
+    def transform(
+        self, features: Features, rows: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the inputs of some rows, float32, shape (n, number of columns)."""
+        n_rows = len(features) if rows is None else len(rows)
+        inputs = np.empty((n_rows, len(self.sources_)), dtype=np.float32)
+        for places, block in self.blocks(features, rows):
+            inputs[places] = block
         return inputs
 
-    def blocks(self, features: Features) -> Iterator[tuple[slice, np.ndarray]]:
-        """Yield rows and their inputs, so few at a time that a cache can hold them.
+    def blocks(
+        self, features: Features, rows: np.ndarray | None = None
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield places and their inputs, so few at a time that a cache can hold them.
 
         Where there are no rows, the one block is empty.
+
+        Parameters
+        ----------
+        rows : ndarray of intp
+            Rows that are encoded, of which no copy is made; None: all of them. Places
+            are those among these rows.
         """
         n_values = [
             len(values)
@@ -94,13 +113,14 @@ class LinearEncoder:
             if column in self.coded_columns_
         ]
         coded = [len(features.contract.numeric) + i for i in self.coded_columns_]
-        for start in range(0, max(len(features), 1), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            block = features.values[rows]
+        n_rows = len(features) if rows is None else len(rows)
+        for start in range(0, max(n_rows, 1), BLOCK_ROWS):
+            places = slice(start, start + BLOCK_ROWS)
+            block = features.values[places if rows is None else rows[places]]
             inputs = np.empty((len(block), len(self.sources_)), dtype=np.float32)
             numeric = np.take(block, self.numeric_columns_, axis=1)
             self._fill(numeric, block[:, coded], n_values, inputs)
-            yield rows, inputs
+            yield places, inputs
 
     def columns_of(
         self, groups: tuple[str, ...], contract: FeatureContract

@@ -64,21 +64,20 @@ class Logistic(RankedModel):
         self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
     ) -> None:
         """Fit the regression on weighted pairs of buyers."""
-        training = training.take(rows)
-        features = training.features
-        self.encoder_ = LinearEncoder(missing=self.missing).fit(features)
+        features, label = training.features, training.label[rows]
+        self.encoder_ = LinearEncoder(missing=self.missing).fit(features, rows)
         self._place_columns()
-        design = self._design(features)
+        design = self._design(features, rows)
         n_inputs = len(self.encoder_.sources_)
         self.center_ = np.einsum("i,ij->j", weight / weight.sum(), design[:, :n_inputs])
         self.center_ = self.center_.astype(np.float32)
         # a negative weighs on average as much as a positive
-        weight = np.where(training.label, 1.0, weight / weight[~training.label].mean())
+        weight = np.where(label, 1.0, weight / weight[~label].mean())
         with warnings.catch_warnings():
             # the iteration bound is a setting, not a failure
             warnings.simplefilter("ignore", ConvergenceWarning)
             fitted = LogisticRegression(C=self.C, max_iter=self.max_iter).fit(
-                design, training.label, sample_weight=weight
+                design, label, sample_weight=weight
             )
         coefficients = fitted.coef_[0].astype(np.float32)
         self.coefficients_ = coefficients[:n_inputs]
@@ -169,19 +168,19 @@ class Logistic(RankedModel):
             state["crossed_coefficients"], dtype=np.float32
         ).reshape(self._n_genres(), len(self.crossed_columns_))
 
-    def _design(self, features: Features) -> np.ndarray:
-        """Return the inputs, then those crossed with the genre in a block for each."""
+    def _design(self, features: Features, rows: np.ndarray) -> np.ndarray:
+        """Return the rows' inputs, then these by genre in a block for each."""
         n_inputs, crossed = len(self.encoder_.sources_), self.crossed_columns_
         n_columns = n_inputs + self._n_genres() * len(crossed)
-        design = np.zeros((len(features), n_columns), dtype=np.float32)
-        for rows, inputs in self.encoder_.blocks(features):
-            design[rows, :n_inputs] = inputs
-        genres = features.column_codes(CROSS_FEATURE)
+        design = np.zeros((len(rows), n_columns), dtype=np.float32)
+        for places, inputs in self.encoder_.blocks(features, rows):
+            design[places, :n_inputs] = inputs
+        genres = features.column_codes(CROSS_FEATURE)[rows]
         for genre in range(self._n_genres()):
-            rows = np.flatnonzero(genres == genre)
+            places = np.flatnonzero(genres == genre)
             start = n_inputs + genre * len(crossed)
             block = design[:, start : start + len(crossed)]
-            block[rows] = design[np.ix_(rows, crossed)]
+            block[places] = design[np.ix_(places, crossed)]
         return design
 
     def _n_genres(self) -> int:

@@ -73,16 +73,16 @@ class NeuralNetwork(RankedModel):
         self, training: TrainingSet, rows: np.ndarray, weight: np.ndarray
     ) -> None:
         """Fit the networks; pairs of buyers are drawn alike, so they count alike."""
-        training = training.take(rows)
-        self.encoder_ = LinearEncoder(missing=self.missing).fit(training.features)
-        inputs = self.encoder_.transform(training.features)
+        features, label = training.features, training.label[rows]
+        self.encoder_ = LinearEncoder(missing=self.missing).fit(features, rows)
+        inputs = self.encoder_.transform(features, rows)
         self.center_ = inputs.mean(axis=0, dtype=np.float64).astype(np.float32)
         self.layers_ = []
         for number in range(self.n_networks):
             network = MLPClassifier(
                 self.hidden,
                 alpha=self.alpha,
-                batch_size=min(self.batch_rows, len(training)),
+                batch_size=min(self.batch_rows, len(rows)),
                 learning_rate_init=self.learning_rate,
                 max_iter=self.n_epochs,
                 n_iter_no_change=self.n_epochs + 1,
@@ -91,7 +91,7 @@ class NeuralNetwork(RankedModel):
             with warnings.catch_warnings():
                 # the number of passes is a setting, not a failure
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                network.fit(inputs, training.label)
+                network.fit(inputs, label)
             self.layers_.append(
                 [
                     (rounded(weights.astype(np.float64)), bias.astype(np.float64))

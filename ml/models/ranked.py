@@ -10,6 +10,7 @@ from ml.models.base import PurchaseModel
 from ml.models.curve import ProbabilityCurve
 from ml.models.sampling import buyer_weeks, held_out, thin_negatives
 from ml.pairs import FeatureContract, Features, TrainingSet
+from ml.process_memory import give_back
 from ml.warehouse import WarehouseError
 
 
@@ -96,9 +97,12 @@ class RankedModel(PurchaseModel):
             training,
             *thin_negatives(training, is_used, self.max_rows, self.random_state),
         )
+        # what is fitted next needs the room
+        give_back()
         self.curve_: ProbabilityCurve | None = None
         if self.fit_probability:
             self.curve_ = self._fit_curve(training, has_bought, kept_back)
+            give_back()
         return self
 
     def predict(self, features: Features) -> np.ndarray:
@@ -148,19 +152,18 @@ class RankedModel(PurchaseModel):
         rows, weight = thin_negatives(
             training, is_used, self.max_rows, self.random_state + 1
         )
-        pairs = training.take(rows)
-        _, of_buyer = buyer_weeks(pairs)
-        weight = np.where(of_buyer, weight / share, weight)
+        weight = np.where(has_bought[rows], weight / share, weight)
+        score = self._ranking_in_chunks(training.features, rows)
         return ProbabilityCurve().fit(
-            pairs.features, self._ranking_in_chunks(pairs.features), pairs.label, weight
+            training.features, score, training.label[rows], weight, rows
         )
 
-    def _ranking_in_chunks(self, features: Features) -> np.ndarray:
+    def _ranking_in_chunks(self, features: Features, rows: np.ndarray) -> np.ndarray:
         """Return the ranking score of many rows in bounded memory."""
-        chunk_rows = 250_000
+        chunk_rows = 100_000
         return np.concatenate(
             [
-                self.ranking(features.take(slice(start, start + chunk_rows)))
-                for start in range(0, len(features), chunk_rows)
+                self.ranking(features.take(rows[start : start + chunk_rows]))
+                for start in range(0, len(rows), chunk_rows)
             ]
         )
