@@ -185,3 +185,17 @@ def test_blocks_are_the_inputs_in_order():
     assert len(blocks) == -(-len(features) // BLOCK_ROWS) > 1
     joined = np.concatenate([block for _, block in blocks])
     assert joined.tobytes() == encoder.transform(features).tobytes()
+
+
+@pytest.mark.parametrize("missing", ["mean_and_indicator", "median"])
+def test_chosen_rows_are_encoded_like_a_copy_of_them(missing):
+    features = make_training_set().features
+    # in no order, more than one block of them
+    rows = np.random.default_rng(1).permutation(len(features))[: BLOCK_ROWS + 10]
+    encoder = LinearEncoder(missing=missing).fit(features, rows)
+    copy = features.take(rows)
+    of_copy = LinearEncoder(missing=missing).fit(copy)
+    assert encoder.state() == of_copy.state()
+    assert encoder.state() != LinearEncoder(missing=missing).fit(features).state()
+    inputs = encoder.transform(features, rows)
+    assert inputs.tobytes() == of_copy.transform(copy).tobytes()

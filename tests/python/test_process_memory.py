@@ -14,7 +14,9 @@ BLOCK_BYTES = 16_384
 N_BLOCKS = 10_000
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="this system has no glibc")
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="this system has no glibc"
+)
 def test_what_is_free_between_blocks_in_use_is_given_back():
     def resident() -> float:
         return resident_megabytes(os.getpid())[str(os.getpid())]
