@@ -13,17 +13,19 @@ import argparse
 import datetime as dt
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ml import cli
 from ml.chosen import parameters_text, read_chosen
-from ml.comparison import Fit, Outcome, compare, fit_option
+from ml.comparison import Fit, Known, Outcome, compare, fit_option
 from ml.comparison_page import Section, text, with_section
 from ml.files import write_whole
 from ml.judged import read_judged_week, selection_weeks
 from ml.markdown import data_title
 from ml.models import MODELS, build
+from ml.models.blend import Blend
 from ml.pairs import in_order_of_hashes, read_contract, read_training_set
 from ml.progress import step
 from ml.publish import insert_rows
@@ -81,7 +83,9 @@ def run_comparison(options: argparse.Namespace) -> Section:
         fingerprint = warehouse.data_fingerprint()
         fitting, judged = selection_weeks(warehouse.cutoffs())
         chosen = read_chosen(warehouse).parameters
-        parameters = {name: chosen[name] | _without_curve(name) for name in names}
+        # members of a blend need their curves, and are then fitted once for both
+        spared = {} if Blend.name in names else {n: _without_curve(n) for n in names}
+        parameters = {name: chosen[name] | spared.get(name, {}) for name in names}
         ways = question.options(len(fitting), chosen)
         fits = _fit(warehouse, fitting, judged, ways, parameters, options.seed)
     section = Section(
@@ -122,6 +126,7 @@ def _fit(
         training = read_training_set(warehouse, contract, fitting)
         weeks = [read_judged_week(warehouse, contract, day) for day in judged]
         user_ids = in_order_of_hashes(warehouse, "user")
+    known: dict[tuple, Known] = defaultdict(dict)
     fits = {}
     for name, of_model in parameters.items():
         with step(f"fitting {name}"):
@@ -134,6 +139,7 @@ def _fit(
                     ),
                     weeks,
                     user_ids,
+                    known[option.part],
                 )
                 for option in ways
             ]
@@ -141,7 +147,7 @@ def _fit(
 
 
 def _without_curve(name: str) -> dict:
-    """Return what spares a model its curve, which changes no order but a blend's."""
+    """Return what spares a model its curve, which changes no order of its own."""
     has = MODELS[name]().parameters()
     return SEARCH_ONLY if SEARCH_ONLY.keys() <= has.keys() else {}
 

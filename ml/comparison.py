@@ -9,11 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ml import metrics
+from ml.chosen import parameters_text
 from ml.judged import JudgedWeek
 from ml.models import PurchaseModel
+from ml.models.blend import Blend
 from ml.pairs import TrainingSet, places_of
 from ml.progress import note
 from ml.questions import Option
+
+#: Models that were fitted on the same pairs, by name and settings, with their seconds.
+Known = dict[tuple[str, str], tuple[PurchaseModel, float]]
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Fit:
 
     Attributes
     ----------
+    seconds
+        Of a blend with its members.
     precision : ndarray of float64, shape (n_users,)
         Mean over the judged weeks, 0 for weeks without a purchase.
     """
@@ -66,6 +73,7 @@ def fit_option(
     build: Callable[[dict], PurchaseModel],
     weeks: Sequence[JudgedWeek],
     user_ids: np.ndarray,
+    known: Known,
 ) -> Fit:
     """Fit on the option's pairs and rank the judged weeks.
 
@@ -75,12 +83,12 @@ def fit_option(
         Returns an unfitted model with these hyper-parameters on top of its own.
     user_ids : ndarray
         All users of user_list, in the order of their hashes.
+    known
+        What was fitted on the option's pairs before; what is fitted now is added.
     """
     rows = option.rows(training)
     used = training if rows.all() else training.take(rows)
-    started = time.perf_counter()
-    model = build(option.parameters).fit(used)
-    seconds = time.perf_counter() - started
+    model, seconds = _fitted(build(option.parameters), used, known)
     precision = np.zeros(len(user_ids))
     for week in weeks:
         place = places_of(user_ids, week.user_ids)
@@ -94,6 +102,29 @@ def fit_option(
         seconds,
         precision,
     )
+
+
+def _fitted(
+    model: PurchaseModel, training: TrainingSet, known: Known
+) -> tuple[PurchaseModel, float]:
+    """Return the model fitted, and its seconds; one that is known is not fitted again.
+
+    A blend takes over its members, so that several blends share theirs.
+    """
+    key = (model.name, parameters_text(model.parameters()))
+    if key not in known:
+        of_members = 0.0
+        if isinstance(model, Blend):
+            members = {
+                name: _fitted(member, training, known)
+                for name, member in model.unfitted().items()
+            }
+            model.adopt({name: member for name, (member, _) in members.items()})
+            of_members = sum(seconds for _, seconds in members.values())
+        started = time.perf_counter()
+        model.fit(training)
+        known[key] = (model, time.perf_counter() - started + of_members)
+    return known[key]
 
 
 def compare(fits: Sequence[Fit], random_state: int = 0) -> list[Outcome]:

@@ -43,6 +43,11 @@ class Option:
     user_share: float = 1.0
     parameters: dict = field(default_factory=dict)
 
+    @property
+    def part(self) -> tuple[int | None, float]:
+        """The same for options that are fitted on the same pairs."""
+        return self.n_weeks, self.user_share
+
     def rows(self, training: TrainingSet) -> np.ndarray:
         """Return which pairs it is fitted on, bool, shape (n,)."""
         chosen = users_of_share(training.user_id, self.user_share)

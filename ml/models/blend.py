@@ -75,14 +75,14 @@ class Blend(PurchaseModel):
     def fit(self, training: TrainingSet) -> Blend:
         """Fit every member that :meth:`adopt` was not given."""
         self.contract_ = training.features.contract
-        for name, member in self._unfitted().items():
+        for name, member in self.unfitted().items():
             if name not in self.members_:
                 self.members_[name] = member.fit(training)
         return self
 
     def adopt(self, fitted: Mapping[str, PurchaseModel]) -> Blend:
         """Take over members that were fitted for themselves with the same settings."""
-        for name, member in self._unfitted().items():
+        for name, member in self.unfitted().items():
             model = fitted.get(name)
             if model is not None and model.parameters() == member.parameters():
                 self.members_[name] = model
@@ -154,11 +154,12 @@ class Blend(PurchaseModel):
         self.contract_ = FeatureContract.from_dict(state["contract"])
         self.members_ = {
             name: member.restore(state["members"][name])
-            for name, member in self._unfitted().items()
+            for name, member in self.unfitted().items()
         }
         return self
 
-    def _unfitted(self) -> dict[str, PurchaseModel]:
+    def unfitted(self) -> dict[str, PurchaseModel]:
+        """Return new models with the members' settings, by name."""
         return {
             name: MEMBERS[name](**{"random_state": self.random_state} | parameters)
             for name, parameters in self.parameters_of.items()

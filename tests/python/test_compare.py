@@ -22,6 +22,7 @@ from ml.comparison_page import (
 )
 from ml.judged import JudgedWeek
 from ml.models import MODELS
+from ml.models.blend import Blend
 from ml.questions import (
     QUESTIONS,
     Option,
@@ -145,10 +146,57 @@ def test_users_are_judged_by_the_mean_over_weeks():
         lambda _: MODELS["popularity"](),
         weeks,
         np.array([3, 5, 9]),
+        {},
     )
     # user 3: (1 + 0) / 2, user 9: second place and first place, (1/2 + 1) / 2
     assert fit.precision.tolist() == [0.5, 0.0, 0.75]
     assert fit.n_pairs == len(make_training_set())
+
+
+def test_blends_share_the_members_that_were_fitted_on_the_same_pairs(monkeypatch):
+    training = make_training_set()
+    settings = {
+        "logistic_regression": {"max_iter": 5},
+        "lightgbm_binary": {"n_trees": 3},
+        "neural_network": {"n_epochs": 1, "n_networks": 1},
+    }
+    fitted = []
+    for name in settings:
+        fit = MODELS[name].fit
+
+        def counted(model, pairs, fit=fit):
+            fitted.append(model.name)
+            return fit(model, pairs)
+
+        monkeypatch.setattr(MODELS[name], "fit", counted)
+
+    def fit_blend(names: list[str], known: dict) -> Fit:
+        return fit_option(
+            training,
+            Option("members", " and ".join(names)),
+            lambda _: Blend(
+                dict.fromkeys(names, 1.0), {name: settings[name] for name in names}
+            ),
+            [],
+            np.array([3, 5, 9]),
+            known,
+        )
+
+    known: dict = {}
+    first = fit_blend(["logistic_regression", "lightgbm_binary"], known)
+    assert fitted == ["logistic_regression", "lightgbm_binary"]
+    without = fit_blend(["lightgbm_binary"], known)
+    assert len(fitted) == 2
+    # what it would have taken alone: the trees' seconds, and next to nothing
+    assert 0 < without.seconds < first.seconds
+    with_one_more = fit_blend(list(settings), known)
+    assert fitted[2:] == ["neural_network"]
+    assert with_one_more.seconds > first.seconds
+    # other pairs, or other settings, and nothing is shared
+    fit_blend(["lightgbm_binary"], {})
+    settings["lightgbm_binary"] = {"n_trees": 4}
+    fit_blend(["lightgbm_binary"], known)
+    assert fitted[3:] == ["lightgbm_binary"] * 2
 
 
 def fit_of(option: Option, precision: list[float]) -> Fit:
