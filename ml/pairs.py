@@ -310,6 +310,8 @@ def read_training_set(
     WarehouseError
         There is no pair of a cutoff, or nothing was bought in any of the weeks.
     """
+    # what is left of pairs that were scored before would come on top
+    warehouse.release_memory()
     training = read_labelled_pairs(warehouse, contract, cutoffs)
     if not training.label.any():
         raise WarehouseError(
