@@ -83,8 +83,9 @@ def of_curve(monkeypatch) -> dict:
     """What the curve was last fitted on."""
     seen = {}
 
-    def fit(self, features, score, label, weight):
-        seen.update(features=features, score=score, label=label, weight=weight)
+    def fit(self, features, score, label, weight, rows):
+        shown = features.take(rows)
+        seen.update(features=shown, score=score, label=label, weight=weight)
         return self
 
     monkeypatch.setattr(ranked.ProbabilityCurve, "fit", fit)
