@@ -84,8 +84,11 @@ def run_comparison(options: argparse.Namespace) -> Section:
         fitting, judged = selection_weeks(warehouse.cutoffs())
         chosen = read_chosen(warehouse).parameters
         # members of a blend need their curves, and are then fitted once for both
-        spared = {} if Blend.name in names else {n: _without_curve(n) for n in names}
-        parameters = {name: chosen[name] | spared.get(name, {}) for name in names}
+        spares_curves = Blend.name not in names
+        parameters = {
+            name: chosen[name] | (_without_curve(name) if spares_curves else {})
+            for name in names
+        }
         ways = question.options(len(fitting), chosen)
         fits = _fit(warehouse, fitting, judged, ways, parameters, options.seed)
     section = Section(
